@@ -1,0 +1,395 @@
+//! From a configuration to a running service: every room's settings compiled and their faults joined, then sockets, workers, signals.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Compat, Condition};
+use actix_web::{App, HttpServer, web};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_actix_web::TracingLogger;
+
+use crate::clock::Timestamp;
+use crate::config::fault::any_stops;
+use crate::config::{Config, Fault};
+use crate::gate::cache::TokenCache;
+use crate::gate::claim_rules::ClaimRules;
+use crate::gate::extract::ExtractRules;
+use crate::gate::identity::IdentityRules;
+use crate::gate::state::KnownHeaders;
+use crate::gate::{Issuer, State};
+use crate::keys;
+use crate::login::ReturnPolicy;
+use crate::server::listen::{Address, Socket};
+use crate::server::span::RequestSpan;
+use crate::server::{Live, Service, routes};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::{CacheFacts, Facts};
+
+/// The name of the issuer that the top level of the configuration describes.
+pub const DEFAULT_ISSUER: &str = "default";
+
+/// A configuration that has been judged: everything that the service needs, parsed.
+pub struct Plan {
+    live: Live,
+    metrics: Metrics,
+    listeners: Listeners,
+    limits: Limits,
+    request_spans: bool,
+}
+
+struct Listeners {
+    main: Vec<Address>,
+    admin: Vec<Address>,
+}
+
+/// What bounds the service.
+#[derive(Clone, Copy)]
+struct Limits {
+    workers: usize,
+    connections_per_worker: usize,
+    header_timeout: Duration,
+    drain_delay: Duration,
+    drain_timeout: Duration,
+}
+
+/// Compiles a configuration. The plan is `None` when a fault stops the start; warnings come beside a plan.
+#[must_use]
+pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
+    let (gate, returns, mut faults) = compile_gate(config, now);
+    let (main, found) = Address::parse_all(&config.server.listen, "server.listen");
+    faults.extend(found);
+    if main.is_empty() && !any_stops(&faults) {
+        faults.push(Fault::new(
+            "server.listen",
+            "no address",
+            "at least one address",
+            "for example `listen = [\"127.0.0.1:8080\"]`",
+        ));
+    }
+    let (admin, found) = Address::parse_all(&config.admin.listen, "admin.listen");
+    faults.extend(found);
+    let metrics = Metrics::default();
+    let Some(gate) = gate else {
+        // Without keys there is no gate; what else is wrong is told all the same.
+        let (_, found) = crate::server::trust::Trust::compile(&config.server);
+        faults.extend(found);
+        return (None, faults);
+    };
+    let (live, found) = Live::compile(config, gate, returns, &metrics);
+    faults.extend(found);
+    let plan = live.filter(|_| !any_stops(&faults)).map(|live| Plan {
+        live,
+        metrics,
+        listeners: Listeners { main, admin },
+        limits: Limits::of(config),
+        request_spans: config.log.request_spans,
+    });
+    (plan, faults)
+}
+
+/// Compiles what the gate decides by, and where people are sent.
+#[must_use]
+pub fn compile_gate(config: &Config, now: Timestamp) -> (Option<State>, ReturnPolicy, Vec<Fault>) {
+    let (keys, mut faults) = keys::load(config, now);
+    let (claims, found) = ClaimRules::compile(config);
+    faults.extend(found);
+    let (extract, found) = ExtractRules::compile(config);
+    faults.extend(found);
+    let (identity, found) = IdentityRules::compile(config);
+    faults.extend(found);
+    let (returns, found) = ReturnPolicy::compile(config, extract.query_parameter());
+    faults.extend(found);
+    let gate = keys.filter(|_| !any_stops(&faults)).map(|keys| State {
+        issuer: Issuer {
+            name: DEFAULT_ISSUER.into(),
+            keys,
+            claims,
+        },
+        extract,
+        identity,
+        max_token_bytes: usize::try_from(config.server.max_token_bytes).unwrap_or(usize::MAX),
+        cache: (config.cache.max_bytes > 0).then(|| TokenCache::new(config.cache.max_bytes)),
+        known_headers: KnownHeaders::default(),
+    });
+    (gate, returns, faults)
+}
+
+impl Limits {
+    fn of(config: &Config) -> Self {
+        let server = &config.server;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = server
+            .workers
+            .and_then(|workers| usize::try_from(workers).ok())
+            .unwrap_or(cores);
+        let connections = usize::try_from(server.max_connections).unwrap_or(usize::MAX);
+        Self {
+            workers,
+            connections_per_worker: connections.div_ceil(workers),
+            header_timeout: server.header_timeout.0,
+            drain_delay: server.drain_delay.0,
+            drain_timeout: server.drain_timeout.0,
+        }
+    }
+}
+
+/// Why the service cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket cannot be opened.
+    #[error("cannot listen on `{address}`: {error}\n  hint: {hint}", hint = hint_for(error))]
+    Bind {
+        /// Where.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The system refuses something else.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+fn hint_for(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process has it: stop that one, or choose another port (0 takes a free one)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 and protected folders need a permission: choose another address"
+        }
+        io::ErrorKind::NotFound => "the folder of a Unix socket must exist",
+        _ => "check the address: it must belong to this machine",
+    }
+}
+
+/// Sockets that are open and a service that is not yet running: what `demo` needs to tell its addresses.
+pub struct Bound {
+    service: Arc<Service>,
+    main: Vec<Socket>,
+    admin: Vec<Socket>,
+    limits: Limits,
+    request_spans: bool,
+}
+
+impl Plan {
+    /// Opens every socket. `dropped_log_lines` is asked at each scrape of the metrics.
+    ///
+    /// # Errors
+    /// A socket cannot be opened.
+    pub fn bind(
+        self,
+        dropped_log_lines: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Result<Bound, StartError> {
+        let main = bind_all(&self.listeners.main)?;
+        let admin = bind_all(&self.listeners.admin)?;
+        let live = Arc::new(self.live);
+        let mut metrics = self.metrics;
+        metrics.register_facts(Arc::new(LiveFacts {
+            live: Arc::clone(&live),
+            dropped_log_lines: Box::new(dropped_log_lines),
+        }));
+        Ok(Bound {
+            service: Arc::new(Service::new(live, metrics)),
+            main,
+            admin,
+            limits: self.limits,
+            request_spans: self.request_spans,
+        })
+    }
+}
+
+fn bind_all(addresses: &[Address]) -> Result<Vec<Socket>, StartError> {
+    let mut sockets = Vec::new();
+    for address in addresses {
+        let bound = address.bind().map_err(|error| StartError::Bind {
+            address: address.to_string(),
+            error,
+        })?;
+        sockets.extend(bound);
+    }
+    Ok(sockets)
+}
+
+impl Bound {
+    /// The addresses of the main listener, as they were bound.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        self.main.iter().map(ToString::to_string).collect()
+    }
+
+    /// Serves until a signal ends it, and everything in flight is answered.
+    ///
+    /// # Errors
+    /// The system refuses sockets, signals or threads.
+    pub fn run(self) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("jwtgate-main")
+            .enable_all()
+            .build()?;
+        runtime.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<(), StartError> {
+        let mut signals = Signals::listen()?;
+        let limits = self.limits;
+        let paths: Vec<PathBuf> = self
+            .main
+            .iter()
+            .chain(&self.admin)
+            .filter_map(|socket| socket.path().map(Into::into))
+            .collect();
+        announce("main", &self.main);
+        announce("admin", &self.admin);
+        let main = server(
+            &self.service,
+            self.main,
+            routes::main,
+            limits,
+            self.request_spans,
+        )?;
+        let one_worker = Limits {
+            workers: 1,
+            ..limits
+        };
+        let admin = if self.admin.is_empty() {
+            None
+        } else {
+            Some(server(
+                &self.service,
+                self.admin,
+                routes::admin,
+                one_worker,
+                false,
+            )?)
+        };
+        let (main_handle, admin_handle) = (main.handle(), admin.as_ref().map(Server::handle));
+        let (main_task, admin_task) = (tokio::spawn(main), admin.map(tokio::spawn));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+
+        let name = signals.next().await;
+        tracing::info!(signal = name, "draining");
+        self.service.start_draining();
+        drain(&main_handle, &mut signals, limits).await;
+        if let (Some(handle), Some(task)) = (admin_handle, admin_task) {
+            handle.stop(false).await;
+            let _ = task.await;
+        }
+        // The task ends with its server.
+        let _ = main_task.await;
+        for path in paths {
+            let _ = std::fs::remove_file(path);
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Goes on serving for the drain delay, then lets what is in flight finish. A second signal ends it at once.
+async fn drain(handle: &ServerHandle, signals: &mut Signals, limits: Limits) {
+    let gently = async {
+        tokio::time::sleep(limits.drain_delay).await;
+        handle.stop(true).await;
+    };
+    tokio::select! {
+        () = gently => {}
+        name = signals.next() => {
+            tracing::warn!(signal = name, "stopping at once");
+            handle.stop(false).await;
+        }
+    }
+}
+
+/// How long a connection may idle between requests. Longer than nginx keeps its own (60 s): the side that closes first must be the
+/// proxy, or it sends a request into a connection that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+fn server(
+    service: &Arc<Service>,
+    sockets: Vec<Socket>,
+    routes: fn(&mut web::ServiceConfig),
+    limits: Limits,
+    request_spans: bool,
+) -> io::Result<Server> {
+    let data = web::Data::from(Arc::clone(service));
+    let mut server = HttpServer::new(move || {
+        let spans = Compat::new(TracingLogger::<RequestSpan>::new());
+        App::new()
+            .app_data(data.clone())
+            .wrap(Condition::new(request_spans, spans))
+            .configure(routes)
+    })
+    .workers(limits.workers)
+    .max_connections(limits.connections_per_worker)
+    .client_request_timeout(limits.header_timeout)
+    .keep_alive(KEEP_ALIVE)
+    .shutdown_timeout(limits.drain_timeout.as_secs().max(1))
+    // Signals are ours: actix would stop at once on SIGINT.
+    .disable_signals();
+    for socket in sockets {
+        server = match socket {
+            Socket::Tcp(listener) => server.listen(listener)?,
+            Socket::Unix(listener, _) => server.listen_uds(listener)?,
+        };
+    }
+    Ok(server.run())
+}
+
+fn announce(listener: &str, sockets: &[Socket]) {
+    for socket in sockets {
+        tracing::info!(listener, address = %socket, "listening");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+struct LiveFacts {
+    live: Arc<Live>,
+    dropped_log_lines: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl std::fmt::Debug for LiveFacts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("LiveFacts").finish_non_exhaustive()
+    }
+}
+
+impl Facts for LiveFacts {
+    fn cache(&self) -> CacheFacts {
+        self.live
+            .gate
+            .cache
+            .as_ref()
+            .map_or_else(CacheFacts::default, |cache| CacheFacts {
+                entries: cache.entries(),
+                bytes: cache.bytes(),
+                evictions: cache.evictions(),
+            })
+    }
+
+    fn dropped_log_lines(&self) -> u64 {
+        (self.dropped_log_lines)()
+    }
+}

@@ -1,0 +1,233 @@
+//! `jwtgate explain`: why a token passes or not, step by step, by the very code that serves.
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::app;
+use crate::clock::Timestamp;
+use crate::config::fault::any_stops;
+use crate::config::{Config, TokenSource};
+use crate::gate::{self, Credential, State};
+use crate::jose::Algorithm;
+use crate::reason::{Reason, Step};
+use crate::request::RawToken;
+
+use super::input::TokenInput;
+use super::{ConfigFile, Exit, inspect, print};
+
+/// Tell why a token passes or not: each step, what failed, the reason code and what to do. The token itself is never printed.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  jwtgate explain --config jwtgate.toml < token.txt\n  jwtgate explain --token-env TOKEN --json\n\nExit codes: 0 it passes, 1 it does not, 2 it cannot be told (faults in the configuration, no token)."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    token: TokenInput,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The steps that a token goes through, with what each means.
+const STEPS: [(Step, &str, &str); 6] = [
+    (Step::Shape, "shape", "a compact JWS of allowed length"),
+    (
+        Step::Header,
+        "header",
+        "an algorithm and a type that are allowed",
+    ),
+    (Step::Key, "key", "a key that may judge it"),
+    (Step::Signature, "signature", "signed by that key"),
+    (
+        Step::Claims,
+        "claims",
+        "issuer, audience and time as wanted",
+    ),
+    (
+        Step::Identity,
+        "identity",
+        "a username and headers that are fit",
+    ),
+];
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let loaded = arguments.config.load();
+    let (gate, _, found) = app::compile_gate(&loaded.config, Timestamp::now());
+    let faults = super::check::joined(loaded.faults, found);
+    let Some(gate) = gate.filter(|_| !any_stops(&faults)) else {
+        for fault in &faults {
+            print::say(format_args!("{fault}\n"));
+        }
+        bail!("the configuration has faults, so no token can be judged");
+    };
+    let token = arguments.token.read()?;
+    let credential = Credential {
+        token: RawToken::new(token.as_bytes()),
+        source: TokenSource::Header,
+    };
+    let decision = gate::admit(&gate, credential, Timestamp::now());
+    let story = Story {
+        config: &loaded.config,
+        gate: &gate,
+        token: &token,
+    };
+    match decision {
+        Ok(permit) => {
+            story.allowed(&permit, arguments.json);
+            Ok(Exit::Fine)
+        }
+        Err(refusal) => {
+            story.denied(&refusal, arguments.json);
+            Ok(Exit::Refused)
+        }
+    }
+}
+
+struct Story<'s> {
+    config: &'s Config,
+    gate: &'s State,
+    token: &'s str,
+}
+
+impl Story<'_> {
+    fn allowed(&self, permit: &gate::Permit, as_json: bool) {
+        let identity = permit.verified().identity();
+        let headers: Vec<(String, String)> = self
+            .gate
+            .identity
+            .header_names()
+            .zip(identity.values())
+            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+            .collect();
+        if as_json {
+            let headers: serde_json::Map<String, Value> = headers
+                .into_iter()
+                .map(|(name, value)| (name, value.into()))
+                .collect();
+            print::data(json!({ "result": "allowed", "headers": headers }));
+            return;
+        }
+        for (_, name, meaning) in STEPS {
+            print::data(format_args!("  ok      {name:<10} {meaning}"));
+        }
+        print::data("allowed, with these headers:");
+        for (name, value) in headers {
+            print::data(format_args!("  {name}: {value}"));
+        }
+    }
+
+    fn denied(&self, refusal: &gate::Refusal, as_json: bool) {
+        let reason = refusal.reason();
+        let comparison = self.comparison(reason);
+        if as_json {
+            let (found, expected) = comparison.unzip();
+            print::data(json!({
+                "result": "denied",
+                "reason": reason.code(),
+                "step": step_name(reason),
+                "meaning": reason.meaning(),
+                "hint": reason.hint(),
+                "found": found,
+                "expected": expected,
+                "issuer": refusal.token().and_then(|token| token.issuer.as_deref()),
+                "alg": refusal.token().and_then(|token| token.algorithm).map(Algorithm::name),
+                "kid": refusal.token().and_then(|token| token.kid.as_deref()),
+                "digest": refusal.token().map(|token| token.digest.to_string()),
+            }));
+            return;
+        }
+        for (step, name, meaning) in STEPS {
+            match step.cmp(&reason.step()) {
+                std::cmp::Ordering::Less => {
+                    print::data(format_args!("  ok      {name:<10} {meaning}"));
+                }
+                std::cmp::Ordering::Equal => {
+                    print::data(format_args!("  FAILED  {name:<10} {}", reason.meaning()));
+                }
+                std::cmp::Ordering::Greater => {
+                    print::data(format_args!("  -       {name:<10} not reached"));
+                }
+            }
+        }
+        print::data(format_args!("denied: {}", reason.code()));
+        if let Some((found, expected)) = comparison {
+            print::data(format_args!("  found:    {found}\n  expected: {expected}"));
+        }
+        print::data(format_args!("  hint:     {}", reason.hint()));
+    }
+
+    /// What the token says beside what is expected, where that explains the reason. It comes unverified, so it is quoted.
+    fn comparison(&self, reason: Reason) -> Option<(String, String)> {
+        let (header, claims) = inspect::parts(self.token).ok()?;
+        let now = Timestamp::now().seconds();
+        let member = |value: &Value, name: &str| {
+            let found = value
+                .get(name)
+                .map_or_else(|| "absent".to_owned(), Value::to_string);
+            format!("{name} {}", found.escape_debug())
+        };
+        let list = |items: &[String]| format!("one of {items:?}");
+        let not_later = || format!("not after now, {now}, plus {}", self.config.leeway);
+        let pair = match reason {
+            Reason::TokenAlgorithm => (member(&header, "alg"), self.algorithms()),
+            Reason::KeyUnknown => (member(&header, "kid"), self.kids()),
+            Reason::TokenType => (
+                member(&header, "typ"),
+                self.config
+                    .token_type
+                    .clone()
+                    .unwrap_or_else(|| "no logout or event token".to_owned()),
+            ),
+            Reason::TokenIssuer => (
+                member(&claims, "iss"),
+                list(self.config.expected_issuer.items()),
+            ),
+            Reason::TokenAudience => (
+                member(&claims, "aud"),
+                list(self.config.expected_audience.items()),
+            ),
+            Reason::TokenExpired => (
+                member(&claims, "exp"),
+                format!("later than now, {now}, less {}", self.config.leeway),
+            ),
+            Reason::TokenNotYetValid => (member(&claims, "nbf"), not_later()),
+            Reason::TokenIssuedInFuture => (member(&claims, "iat"), not_later()),
+            Reason::IdentityUsername => {
+                let names: Vec<_> = claims.as_object()?.keys().collect();
+                let fields = self.config.username_claim_field.items();
+                (
+                    format!("claims {names:?}"),
+                    format!("a username in {fields:?}"),
+                )
+            }
+            _ => return None,
+        };
+        Some(pair)
+    }
+
+    fn algorithms(&self) -> String {
+        let keys = self.gate.issuer.keys.keys();
+        let names: Vec<_> = keys
+            .iter()
+            .flat_map(|key| key.algorithms())
+            .map(Algorithm::name)
+            .collect();
+        format!("one of {names:?}")
+    }
+
+    fn kids(&self) -> String {
+        let keys = self.gate.issuer.keys.keys();
+        let kids: Vec<_> = keys.iter().filter_map(|key| key.kid()).collect();
+        format!("one of {kids:?}")
+    }
+}
+
+fn step_name(reason: Reason) -> &'static str {
+    STEPS
+        .iter()
+        .find(|(step, ..)| *step == reason.step())
+        .map_or("request", |(_, name, _)| name)
+}

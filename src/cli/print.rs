@@ -1,0 +1,14 @@
+//! The one place that writes to stdout and stderr. A reader that went away is no reason to panic.
+
+use std::fmt::Display;
+use std::io::Write as _;
+
+/// Data, for stdout: one line.
+pub(super) fn data(line: impl Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Talk, for stderr: one line.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

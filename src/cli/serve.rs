@@ -1,0 +1,67 @@
+//! `jwtgate serve`: run the service.
+
+use clap::Args;
+
+use crate::app;
+use crate::clock::Timestamp;
+use crate::config::{Fault, Severity};
+use crate::telemetry::logs::Logs;
+
+use super::{ConfigFile, Exit, print};
+
+/// Run the service until SIGTERM or SIGINT; then finish what is in flight. A second signal ends it at once.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  jwtgate serve --config jwtgate.toml\n  JWTGATE_SIGNING_CERTIFICATE=idp.crt JWTGATE_EXPECTED_AUDIENCE=https://app.example.com jwtgate serve\n\nExit codes: 0 stopped by a signal, 1 the configuration has faults, 2 a socket or the system refuses."
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    let loaded = arguments.config.load();
+    let (plan, found) = app::plan(&loaded.config, Timestamp::now());
+    let faults = super::check::joined(loaded.faults, found);
+    let Some(plan) = plan.filter(|_| !crate::config::fault::any_stops(&faults)) else {
+        for fault in &faults {
+            print::say(format_args!("{fault}\n"));
+        }
+        print::say(
+            "the service was not started: mend the errors above; `jwtgate check` tells them again",
+        );
+        return Ok(Exit::Refused);
+    };
+    let logs = Logs::start(&loaded.config.log).map_err(anyhow::Error::from_boxed)?;
+    report_panics();
+    if let Some(file) = &loaded.file {
+        tracing::info!(file = %file.display(), "configuration");
+    }
+    faults.iter().for_each(warn);
+    let dropped = logs.dropped();
+    plan.bind(move || u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX))?
+        .run()?;
+    Ok(Exit::Fine)
+}
+
+fn warn(fault: &Fault) {
+    debug_assert_eq!(fault.severity, Severity::Warning);
+    tracing::warn!(
+        config.path = fault.path,
+        config.found = fault.found,
+        config.expected = fault.expected,
+        hint = fault.hint,
+        "weak configuration"
+    );
+}
+
+/// A panic says where it happened, and not what was in hand: that could be a token.
+pub(super) fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(
+            panic.location = location,
+            "a panic was caught: this is a bug, please report it"
+        );
+    }));
+}

@@ -1,0 +1,27 @@
+//! Configuration as the operator wrote it: raw sections, one file each, and how they are read.
+//!
+//! A leaf: it names no other room. `load` reads the file and the environment and reports every fault at once; `schema` is what both
+//! are judged by; `reference` writes the documentation from the same source. What a value *means* is parsed by the room that uses
+//! it, once, at load: see `app.rs`.
+
+pub mod admin;
+pub mod authenticator;
+pub mod cache;
+pub mod fault;
+pub mod identity;
+pub mod load;
+pub mod log;
+pub mod reference;
+pub mod schema;
+pub mod server;
+pub mod value;
+
+pub use admin::Admin;
+pub use authenticator::{Config, OnMultipleTokens, SecretEncoding, TokenSource};
+pub use cache::Cache;
+pub use fault::{Fault, Severity};
+pub use identity::{Identity, NonAscii};
+pub use load::{Loaded, load};
+pub use log::{Log, LogFormat};
+pub use server::{OriginalRequestHeader, Server};
+pub use value::{OneOrMany, Secret, Span};

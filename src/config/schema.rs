@@ -1,0 +1,349 @@
+//! The JSON Schema of the configuration, and judging values by it.
+//!
+//! The schema is generated from the section types. It is the one description of what may stand in a configuration: files and
+//! environment variables are judged by it, all faults at once, and the reference is written from it.
+
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use super::{Config, Fault};
+
+/// The schema of a whole configuration, with every subschema inline.
+#[must_use]
+pub fn schema() -> Value {
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings
+        .into_generator()
+        .into_root_schema_for::<Config>()
+        .to_value()
+}
+
+/// Judges `value` by `schema`, collects every fault, and removes what is at fault, so that the rest can still be judged further.
+/// Returns whether the value itself may stay.
+pub(super) fn judge(
+    schema: &Value,
+    value: &mut Value,
+    path: &str,
+    faults: &mut Vec<Fault>,
+) -> bool {
+    let before = faults.len();
+    match value {
+        Value::Object(members) if schema.get("properties").is_some() => {
+            members.retain(|name, member| {
+                let path = join(path, name);
+                match schema.pointer(&format!("/properties/{}", escape(name))) {
+                    _ if member.is_null() => false,
+                    Some(property) => judge(property, member, &path, faults),
+                    None => {
+                        faults.push(unknown(schema, name, &path));
+                        false
+                    }
+                }
+            });
+            true
+        }
+        Value::Object(members)
+            if schema
+                .get("additionalProperties")
+                .is_some_and(Value::is_object) =>
+        {
+            let entry = schema.get("additionalProperties").unwrap_or(&Value::Null);
+            members.retain(|name, member| judge(entry, member, &join(path, name), faults));
+            true
+        }
+        Value::Array(items) if accepts_lists(schema) => {
+            let item_schema = item_schema(schema);
+            for (index, item) in items.iter_mut().enumerate() {
+                judge(item_schema, item, &format!("{path}[{index}]"), faults);
+            }
+            faults.len() == before
+        }
+        scalar if is_accepted(schema, scalar) => true,
+        scalar => {
+            faults.push(Fault::new(
+                path,
+                found(schema, scalar),
+                expectation(schema),
+                hint(schema, scalar),
+            ));
+            false
+        }
+    }
+}
+
+/// What a schema accepts, in words.
+#[must_use]
+pub fn expectation(schema: &Value) -> String {
+    let options = enumeration(schema);
+    if !options.is_empty() {
+        return format!("one of `{}`", options.join("`, `"));
+    }
+    if let Some(alternatives) = alternatives(schema) {
+        let words: Vec<_> = alternatives.into_iter().map(expectation).collect();
+        return words.join(" or ");
+    }
+    if format_of(schema) == Some("duration") {
+        return "a length of time such as \"30s\", \"5m\" or \"1h\"".to_owned();
+    }
+    match kind(schema) {
+        "string" => "a string".to_owned(),
+        "boolean" => "`true` or `false`".to_owned(),
+        "integer" => match (bound(schema, "minimum"), bound(schema, "maximum")) {
+            (Some(low), Some(high)) => format!("a whole number from {low} to {high}"),
+            _ => "a whole number, 0 or more".to_owned(),
+        },
+        "array" => {
+            let options = enumeration(item_schema(schema));
+            if options.is_empty() {
+                "a list of strings".to_owned()
+            } else {
+                format!("a list of `{}`", options.join("`, `"))
+            }
+        }
+        _ => "a table".to_owned(),
+    }
+}
+
+/// The type of a schema, `null` left out; of several, the first.
+pub(super) fn kind(schema: &Value) -> &str {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind,
+        Some(Value::Array(kinds)) => kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|kind| *kind != "null")
+            .unwrap_or("object"),
+        _ if !enumeration(schema).is_empty() => "string",
+        _ => match alternatives(schema).as_deref() {
+            Some([first, ..]) => kind(first),
+            _ => "object",
+        },
+    }
+}
+
+/// Whether a list may stand here.
+pub(super) fn accepts_lists(schema: &Value) -> bool {
+    kind(schema) == "array"
+        || alternatives(schema).is_some_and(|all| all.into_iter().any(accepts_lists))
+}
+
+/// Whether the value must not be shown.
+pub(super) fn is_secret(schema: &Value) -> bool {
+    schema.get("writeOnly") == Some(&Value::Bool(true))
+        || alternatives(schema).is_some_and(|all| all.into_iter().any(is_secret))
+}
+
+/// The name among `known` that is closest to `name`, if any is close.
+pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    known
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .filter(|(distance, known)| *distance <= 2 + known.len() / 5)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// The names that a table knows.
+pub(super) fn names(schema: &Value) -> impl Iterator<Item = &str> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+}
+
+fn unknown(schema: &Value, name: &str, path: &str) -> Fault {
+    let hint = match (retired(name), nearest(name, names(schema))) {
+        (Some(hint), _) => hint.to_owned(),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => "`jwtgate config reference` lists every key".to_owned(),
+    };
+    Fault::new(path, format!("a key named `{name}`"), "a known key", hint)
+}
+
+/// Names of the package that this one replaces, and that have no place here.
+fn retired(name: &str) -> Option<&'static str> {
+    match name {
+        "create_system_users" => {
+            Some("it concerns JupyterHub's own users: set it in jupyterhub_config.py")
+        }
+        _ => None,
+    }
+}
+
+fn is_accepted(schema: &Value, value: &Value) -> bool {
+    let options = enumeration(schema);
+    if !options.is_empty() {
+        return value.as_str().is_some_and(|text| options.contains(&text));
+    }
+    if let Some(alternatives) = alternatives(schema) {
+        return alternatives.into_iter().any(|one| is_accepted(one, value));
+    }
+    match (kind(schema), value) {
+        ("string", Value::String(text)) => {
+            format_of(schema) != Some("duration") || super::value::parse_span(text).is_some()
+        }
+        ("boolean", Value::Bool(_)) => true,
+        ("integer", Value::Number(number)) => number.as_u64().is_some_and(|number| {
+            bound(schema, "minimum").is_none_or(|low| number >= low)
+                && bound(schema, "maximum").is_none_or(|high| number <= high)
+        }),
+        _ => false,
+    }
+}
+
+fn found(schema: &Value, value: &Value) -> String {
+    if is_secret(schema) {
+        return match value {
+            Value::String(_) => "a string".to_owned(),
+            _ => "something that is no string".to_owned(),
+        };
+    }
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a table".to_owned(),
+        other => format!("`{other}`"),
+    }
+}
+
+fn hint(schema: &Value, value: &Value) -> String {
+    match (kind(schema), value) {
+        ("array", Value::String(text)) => format!("write it as a list: [\"{text}\"]"),
+        ("string", Value::Number(number)) if format_of(schema) == Some("duration") => {
+            format!("write the unit: \"{number}s\"")
+        }
+        ("string", Value::Number(_) | Value::Bool(_)) => "put it in quotes".to_owned(),
+        ("integer" | "boolean", Value::String(_)) => "write it without quotes".to_owned(),
+        _ => match enumeration(schema).as_slice() {
+            [] => "see `jwtgate config reference`".to_owned(),
+            options => value
+                .as_str()
+                .and_then(|text| nearest(text, options.iter().copied()))
+                .map_or_else(
+                    || "see `jwtgate config reference`".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+        },
+    }
+}
+
+/// The strings of an enumeration, whether written as `enum` or as `oneOf` constants.
+pub(super) fn enumeration(schema: &Value) -> Vec<&str> {
+    if let Some(Value::Array(options)) = schema.get("enum") {
+        return options.iter().filter_map(Value::as_str).collect();
+    }
+    if let Some(Value::Array(options)) = schema.get("oneOf") {
+        let constants = options
+            .iter()
+            .filter_map(|option| option.get("const").and_then(Value::as_str));
+        return constants.collect();
+    }
+    match alternatives(schema).as_deref() {
+        Some([only]) => enumeration(only),
+        _ => Vec::new(),
+    }
+}
+
+/// The members of `anyOf` that are not `null`.
+fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
+    let any_of = schema.get("anyOf")?.as_array()?;
+    let is_null = |one: &&Value| one.get("type").and_then(Value::as_str) == Some("null");
+    Some(any_of.iter().filter(|one| !is_null(one)).collect())
+}
+
+fn item_schema(schema: &Value) -> &Value {
+    if let Some(items) = schema.get("items") {
+        return items;
+    }
+    alternatives(schema)
+        .into_iter()
+        .flatten()
+        .find(|one| accepts_lists(one))
+        .map_or(&Value::Null, item_schema)
+}
+
+fn format_of(schema: &Value) -> Option<&str> {
+    schema
+        .get("format")
+        .and_then(Value::as_str)
+        .or_else(|| match alternatives(schema).as_deref() {
+            Some([only]) => format_of(only),
+            _ => None,
+        })
+}
+
+fn bound(schema: &Value, name: &str) -> Option<u64> {
+    schema.get(name).and_then(Value::as_u64)
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn faults(mut value: Value) -> (Value, Vec<Fault>) {
+        let mut faults = Vec::new();
+        judge(&schema(), &mut value, "", &mut faults);
+        (value, faults)
+    }
+
+    #[test]
+    fn the_default_configuration_is_accepted() {
+        let (_, faults) = faults(json!({
+            "secret": "x", "algorithms": "HS256", "expected_audience": ["a", "b"], "leeway": "1m",
+            "token_sources": ["cookie"], "on_multiple_tokens": "reject", "max_lifetime": "1h",
+            "server": { "listen": "127.0.0.1:0", "workers": 2, "original_request": "uri" },
+            "identity": { "headers": { "X-A": "b" }, "non_ascii": "utf8" },
+        }));
+        assert_eq!(faults, []);
+    }
+
+    #[test]
+    fn all_faults_come_at_once_each_with_its_path_and_a_hint() {
+        let (left, faults) = faults(json!({
+            "expected_audiense": "a", "leeway": 30, "require_exp": "yes", "token_sources": "header",
+            "on_multiple_tokens": "frist", "create_system_users": true,
+            "server": { "workers": 0, "listem": "x", "trusted_proxies": ["a", 7] },
+        }));
+        let told: Vec<_> = faults
+            .iter()
+            .map(|fault| (fault.path.as_str(), fault.hint.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("expected_audiense", "did you mean `expected_audience`?"),
+                ("leeway", "write the unit: \"30s\""),
+                ("require_exp", "write it without quotes"),
+                ("token_sources", "write it as a list: [\"header\"]"),
+                ("on_multiple_tokens", "did you mean `first`?"),
+                (
+                    "create_system_users",
+                    "it concerns JupyterHub's own users: set it in jupyterhub_config.py"
+                ),
+                ("server.workers", "see `jwtgate config reference`"),
+                ("server.listem", "did you mean `listen`?"),
+                ("server.trusted_proxies[1]", "put it in quotes"),
+            ]
+        );
+        assert_eq!(left, json!({ "server": {} }));
+    }
+
+    #[test]
+    fn s17_1_a_secret_of_the_wrong_type_is_not_shown() {
+        let (_, faults) = faults(json!({ "secret": 123_456_789 }));
+        assert!(!faults[0].to_string().contains("123"));
+    }
+}

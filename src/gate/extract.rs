@@ -1,0 +1,484 @@
+//! Step 1: where is the token?
+//!
+//! The sources are asked in the configured order, and the first that holds a token decides; a bad token never falls through to
+//! the next source. Two different tokens in one source are always refused, the same token twice is one token.
+
+use crate::config::{Config, Fault, OnMultipleTokens, TokenSource};
+use crate::reason::Reason;
+use crate::request::{HeaderLines, RawToken, RequestView};
+
+/// Where tokens may stand, compiled from the configuration.
+#[derive(Clone, Debug)]
+pub struct ExtractRules {
+    sources: Vec<Place>,
+    on_multiple: OnMultipleTokens,
+    query_parameter: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Header { name: String, scheme: HeaderScheme },
+    Cookie { name: String },
+    Query { name: String },
+}
+
+/// What stands before a token in its header.
+#[derive(Clone, Debug)]
+enum HeaderScheme {
+    /// `Bearer TOKEN` or the bare token.
+    Auto,
+    /// Only this scheme, compared without case (RFC 9110 §11.1).
+    Named(String),
+    /// Only the bare token.
+    Bare,
+}
+
+/// A token and where it stood. Only [`extract`] makes one from a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Credential<'r> {
+    /// The token.
+    pub token: RawToken<'r>,
+    /// Where it stood.
+    pub source: TokenSource,
+}
+
+impl ExtractRules {
+    /// Compiles the rules. Faults name keys of the top level.
+    #[must_use]
+    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+        let mut faults = Vec::new();
+        let mut sources = Vec::new();
+        for (index, source) in config.token_sources.iter().enumerate() {
+            if config
+                .token_sources
+                .iter()
+                .take(index)
+                .any(|earlier| earlier == source)
+            {
+                faults.push(Fault::new(
+                    format!("token_sources[{index}]"),
+                    "a source that stands twice",
+                    "each source once",
+                    "remove the second one",
+                ));
+                continue;
+            }
+            let place = match source {
+                TokenSource::Header => Place::Header {
+                    name: config.header_name.to_ascii_lowercase(),
+                    scheme: scheme(&config.header_scheme, &mut faults),
+                },
+                TokenSource::Cookie => Place::Cookie {
+                    name: config.cookie_name.clone(),
+                },
+                TokenSource::Query => Place::Query {
+                    name: config.param_name.clone(),
+                },
+            };
+            if place.name().is_empty() {
+                continue;
+            }
+            if !place.name().bytes().all(is_token_byte) {
+                faults.push(Fault::new(
+                    place.key(),
+                    format!("`{}`", place.name()),
+                    "letters, digits and the signs of an HTTP token, such as `auth_token`",
+                    "RFC 9110 §5.6.2 lists the signs",
+                ));
+                continue;
+            }
+            sources.push(place);
+        }
+        warn(config, &sources, &mut faults);
+        let query_parameter = sources.iter().find_map(|place| match place {
+            Place::Query { name } => Some(name.clone()),
+            Place::Header { .. } | Place::Cookie { .. } => None,
+        });
+        let rules = Self {
+            sources,
+            on_multiple: config.on_multiple_tokens,
+            query_parameter,
+        };
+        (rules, faults)
+    }
+
+    /// The query parameter that may hold a token, so that it can be removed from addresses that people are sent to.
+    #[must_use]
+    pub fn query_parameter(&self) -> Option<&str> {
+        self.query_parameter.as_deref()
+    }
+}
+
+impl Place {
+    fn name(&self) -> &str {
+        match self {
+            Self::Header { name, .. } | Self::Cookie { name } | Self::Query { name } => name,
+        }
+    }
+
+    const fn key(&self) -> &'static str {
+        match self {
+            Self::Header { .. } => "header_name",
+            Self::Cookie { .. } => "cookie_name",
+            Self::Query { .. } => "param_name",
+        }
+    }
+
+    const fn source(&self) -> TokenSource {
+        match self {
+            Self::Header { .. } => TokenSource::Header,
+            Self::Cookie { .. } => TokenSource::Cookie,
+            Self::Query { .. } => TokenSource::Query,
+        }
+    }
+}
+
+fn scheme(text: &str, faults: &mut Vec<Fault>) -> HeaderScheme {
+    match text {
+        "auto" => HeaderScheme::Auto,
+        "" => HeaderScheme::Bare,
+        name if name.bytes().all(is_token_byte) => HeaderScheme::Named(name.to_owned()),
+        name => {
+            faults.push(Fault::new(
+                "header_scheme",
+                format!("`{name}`"),
+                "`auto`, a scheme such as `Bearer`, or empty",
+                "write the scheme alone, without a blank or colon",
+            ));
+            HeaderScheme::Auto
+        }
+    }
+}
+
+fn warn(config: &Config, sources: &[Place], faults: &mut Vec<Fault>) {
+    if sources.is_empty() {
+        faults.push(Fault::new(
+            "header_name, cookie_name, param_name",
+            "no source of tokens",
+            "at least one",
+            "name a header (`header_name = \"Authorization\"`) or a cookie, and list it in `token_sources`",
+        ));
+    }
+    let is_on = |key| sources.iter().any(|place| place.key() == key);
+    if is_on("param_name") {
+        faults.push(Fault::warning(
+            "param_name",
+            format!("tokens are read from the query parameter `{}`", config.param_name),
+            "a header or a cookie",
+            "URLs end up in logs, histories and `Referer`: use it for links that nothing else can serve, and keep queries out of access logs",
+        ));
+    }
+    for (key, name) in [
+        ("cookie_name", &config.cookie_name),
+        ("param_name", &config.param_name),
+    ] {
+        if !name.is_empty() && !is_on(key) && name.bytes().all(is_token_byte) {
+            faults.push(Fault::warning(
+                key,
+                format!("`{name}`, which `token_sources` does not list"),
+                "a source that is asked",
+                "add it to `token_sources`",
+            ));
+        }
+    }
+}
+
+/// RFC 9110 §5.6.2, tchar.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Finds the token of a request.
+///
+/// # Errors
+/// There is none ([`Reason::TokenMissing`]), or there are two ([`Reason::TokenAmbiguous`]).
+pub fn extract<'r, H: HeaderLines>(
+    rules: &ExtractRules,
+    request: &RequestView<'r, H>,
+) -> Result<Credential<'r>, Reason> {
+    let mut found: Option<Credential<'r>> = None;
+    for place in &rules.sources {
+        let token = match place {
+            Place::Header { name, scheme } => in_header(request.headers.lines(name), scheme)?,
+            Place::Cookie { name } => in_cookies(request.headers.lines("cookie"), name)?,
+            Place::Query { name } => in_query(request.original.query, name)?,
+        };
+        let Some(token) = token else { continue };
+        match found {
+            None => {
+                found = Some(Credential {
+                    token: RawToken::new(token),
+                    source: place.source(),
+                });
+            }
+            Some(first) if first.token.bytes() == token => {}
+            Some(_) => return Err(Reason::TokenAmbiguous),
+        }
+        if rules.on_multiple == OnMultipleTokens::First {
+            break;
+        }
+    }
+    found.ok_or(Reason::TokenMissing)
+}
+
+/// Takes another find of the same source: none so far, the same again, or a different one.
+fn add<'r>(found: &mut Option<&'r [u8]>, token: &'r [u8]) -> Result<(), Reason> {
+    match *found {
+        None => *found = Some(token),
+        Some(first) if first == token => {}
+        Some(_) => return Err(Reason::TokenAmbiguous),
+    }
+    Ok(())
+}
+
+fn in_header<'r>(
+    lines: impl Iterator<Item = &'r [u8]>,
+    scheme: &HeaderScheme,
+) -> Result<Option<&'r [u8]>, Reason> {
+    let mut token = None;
+    let mut has_other = false;
+    for line in lines {
+        let value = line.trim_ascii();
+        if value.is_empty() {
+            continue;
+        }
+        match token_of(value, scheme) {
+            // Some proxies join two lines by a comma (Envoy does).
+            Some(candidate) if candidate.contains(&b',') => return Err(Reason::TokenAmbiguous),
+            Some(candidate) => add(&mut token, candidate)?,
+            None => has_other = true,
+        }
+    }
+    // A second line of another scheme is a second, different credential.
+    match token {
+        Some(_) if has_other => Err(Reason::TokenAmbiguous),
+        token => Ok(token),
+    }
+}
+
+/// The token in a header value; `None` when the value is of another scheme, which counts as no token (RFC 9110 §11.4).
+fn token_of<'r>(value: &'r [u8], scheme: &HeaderScheme) -> Option<&'r [u8]> {
+    let blank = value.iter().position(|&byte| byte == b' ');
+    let expected = match (scheme, blank) {
+        (HeaderScheme::Auto | HeaderScheme::Bare, None) => return Some(value),
+        (HeaderScheme::Auto, Some(_)) => "bearer",
+        (HeaderScheme::Named(name), Some(_)) => name,
+        (HeaderScheme::Bare, Some(_)) | (HeaderScheme::Named(_), None) => return None,
+    };
+    let (name, token) = value.split_at_checked(blank?)?;
+    name.eq_ignore_ascii_case(expected.as_bytes())
+        .then(|| token.trim_ascii_start())
+}
+
+fn in_cookies<'r>(
+    lines: impl Iterator<Item = &'r [u8]>,
+    name: &str,
+) -> Result<Option<&'r [u8]>, Reason> {
+    let mut token = None;
+    for line in lines {
+        // Envoy joins two `Cookie` lines by a comma, so a comma separates too. No token holds one.
+        for pair in line.split(|&byte| byte == b';' || byte == b',') {
+            if let Some(value) = value_of(pair.trim_ascii(), name) {
+                add(&mut token, value)?;
+            }
+        }
+    }
+    Ok(token)
+}
+
+fn in_query<'r>(query: Option<&'r str>, name: &str) -> Result<Option<&'r [u8]>, Reason> {
+    let mut token = None;
+    for pair in query.unwrap_or_default().split('&') {
+        if let Some(value) = value_of(pair.as_bytes(), name) {
+            add(&mut token, value)?;
+        }
+    }
+    Ok(token)
+}
+
+/// The value of `name=value`, when the name is this one byte for byte and the value is not empty: an empty one counts as absent.
+fn value_of<'r>(pair: &'r [u8], name: &str) -> Option<&'r [u8]> {
+    let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    (!value.is_empty()).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Severity;
+    use crate::request::{Original, Scheme};
+
+    struct Lines(Vec<(&'static str, &'static str)>);
+
+    impl HeaderLines for Lines {
+        fn lines<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+            let name = name.to_owned();
+            self.0
+                .iter()
+                .filter(move |(own, _)| *own == name)
+                .map(|(_, value)| value.as_bytes())
+        }
+    }
+
+    fn config() -> Config {
+        Config {
+            cookie_name: "t".to_owned(),
+            param_name: "t".to_owned(),
+            ..Config::default()
+        }
+    }
+
+    fn find(
+        config: &Config,
+        lines: &[(&'static str, &'static str)],
+        query: &'static str,
+    ) -> Result<(TokenSource, String), Reason> {
+        let (rules, _) = ExtractRules::compile(config);
+        let headers = Lines(lines.to_vec());
+        let request = RequestView {
+            headers: &headers,
+            original: Original {
+                method: "GET",
+                scheme: Some(Scheme::Https),
+                host: Some("a"),
+                path: "/",
+                query: Some(query),
+            },
+        };
+        extract(&rules, &request).map(|found| {
+            let token = String::from_utf8(found.token.bytes().to_vec()).unwrap();
+            (found.source, token)
+        })
+    }
+
+    fn in_header_as(scheme: &str, value: &'static str) -> Result<String, Reason> {
+        let config = Config {
+            header_scheme: scheme.to_owned(),
+            ..config()
+        };
+        find(&config, &[("authorization", value)], "").map(|(_, token)| token)
+    }
+
+    #[test]
+    fn s9_1_the_first_source_that_holds_a_token_decides() {
+        let lines = [("authorization", "Bearer h"), ("cookie", "t=c")];
+        assert_eq!(
+            find(&config(), &lines, "t=q"),
+            Ok((TokenSource::Header, "h".to_owned()))
+        );
+        let config = Config {
+            token_sources: vec![TokenSource::Query, TokenSource::Cookie, TokenSource::Header],
+            ..config()
+        };
+        assert_eq!(
+            find(&config, &lines, "t=q"),
+            Ok((TokenSource::Query, "q".to_owned()))
+        );
+        assert_eq!(
+            find(&config, &lines, "t="),
+            Ok((TokenSource::Cookie, "c".to_owned()))
+        );
+    }
+
+    #[test]
+    fn different_tokens_in_two_sources_can_be_refused() {
+        let config = Config {
+            on_multiple_tokens: OnMultipleTokens::Reject,
+            ..config()
+        };
+        let lines = [("authorization", "Bearer a"), ("cookie", "t=b")];
+        assert_eq!(find(&config, &lines, ""), Err(Reason::TokenAmbiguous));
+        let lines = [("authorization", "Bearer a"), ("cookie", "t=a")];
+        assert!(find(&config, &lines, "t=a").is_ok());
+    }
+
+    #[test]
+    fn s9_2_schemes_are_compared_without_case_and_others_are_absent() {
+        for value in ["Bearer x", "bearer x", "BEARER   x", "x"] {
+            assert_eq!(in_header_as("auto", value), Ok("x".to_owned()), "{value}");
+        }
+        for value in ["Basic x", "Digest a=b, c=d", "", " "] {
+            assert_eq!(in_header_as("auto", value), Err(Reason::TokenMissing));
+        }
+        assert_eq!(in_header_as("Bearer", "x"), Err(Reason::TokenMissing));
+        assert_eq!(in_header_as("Token", "token x"), Ok("x".to_owned()));
+        assert_eq!(in_header_as("Token", "Bearer x"), Err(Reason::TokenMissing));
+        assert_eq!(in_header_as("", "x"), Ok("x".to_owned()));
+        assert_eq!(in_header_as("", "Bearer x"), Err(Reason::TokenMissing));
+    }
+
+    #[test]
+    fn s9_2_two_authorization_lines_with_different_values_are_refused() {
+        for (first, second) in [
+            ("Bearer a", "Bearer b"),
+            ("Bearer a", "Basic b"),
+            ("Basic b", "Bearer a"),
+        ] {
+            let lines = [("authorization", first), ("authorization", second)];
+            assert_eq!(find(&config(), &lines, ""), Err(Reason::TokenAmbiguous));
+        }
+        let lines = [("authorization", "Bearer a"), ("authorization", "bearer a")];
+        assert!(find(&config(), &lines, "").is_ok());
+        assert_eq!(
+            in_header_as("auto", "Bearer a,Bearer b"),
+            Err(Reason::TokenAmbiguous)
+        );
+    }
+
+    #[test]
+    fn s9_3_names_of_cookies_and_parameters_match_exactly() {
+        for cookie in ["T=x", "tt=x", "xt=x", "t%3D=x", "t", "t ="] {
+            let lines: Vec<(&'static str, &'static str)> = vec![("cookie", cookie)];
+            assert_eq!(find(&config(), &lines, ""), Err(Reason::TokenMissing));
+        }
+        for query in ["T=x", "tt=x", "%74=x", "t", "x&t="] {
+            assert_eq!(find(&config(), &[], query), Err(Reason::TokenMissing));
+        }
+        let lines = [("cookie", "a=1; t=x;b=2"), ("cookie", "c=3")];
+        assert_eq!(find(&config(), &lines, "").unwrap().1, "x");
+        assert_eq!(
+            find(&config(), &[("cookie", "a=1; t=x,b=2")], "")
+                .unwrap()
+                .1,
+            "x"
+        );
+        assert_eq!(find(&config(), &[], "a=1&t=x&b=2").unwrap().1, "x");
+    }
+
+    #[test]
+    fn s9_3_the_same_name_twice_with_different_values_is_refused() {
+        for cookie in ["t=a; t=b", "t=b,t=a"] {
+            let lines: Vec<(&'static str, &'static str)> = vec![("cookie", cookie)];
+            assert_eq!(find(&config(), &lines, ""), Err(Reason::TokenAmbiguous));
+        }
+        assert_eq!(find(&config(), &[], "t=a&t=b"), Err(Reason::TokenAmbiguous));
+        assert!(find(&config(), &[], "t=a&t=a&t=").is_ok());
+    }
+
+    #[test]
+    fn weak_and_wrong_settings_are_told() {
+        let (_, faults) = ExtractRules::compile(&config());
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].severity, Severity::Warning);
+        let nothing = Config {
+            header_name: String::new(),
+            ..Config::default()
+        };
+        assert!(
+            ExtractRules::compile(&nothing).1[0]
+                .found
+                .contains("no source")
+        );
+        let wrong = Config {
+            cookie_name: "a b".to_owned(),
+            header_scheme: "Bearer ".to_owned(),
+            token_sources: vec![
+                TokenSource::Header,
+                TokenSource::Cookie,
+                TokenSource::Header,
+            ],
+            ..Config::default()
+        };
+        assert_eq!(ExtractRules::compile(&wrong).1.len(), 3);
+    }
+}

@@ -1,0 +1,163 @@
+//! A refusal: the reason, and what the log may say of the token.
+//!
+//! What stands here is what may stand in a log line (design: nothing unverified but the algorithm from the closed table, the `kid`,
+//! and the first eight hexadecimal digits of the token's SHA-256, which `sha256sum` of the token finds again).
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use crate::config::TokenSource;
+use crate::jose::Algorithm;
+use crate::reason::Reason;
+use crate::request::RawToken;
+
+/// Why a request may not pass.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    reason: Reason,
+    token: Option<Box<TokenFacts>>,
+}
+
+/// What the log may say of a refused token.
+#[derive(Clone, Debug)]
+pub struct TokenFacts {
+    /// Where it stood.
+    pub source: TokenSource,
+    /// The configured name of the issuer that judged it.
+    pub issuer: Option<Arc<str>>,
+    /// Its algorithm, when it is one of the table.
+    pub algorithm: Option<Algorithm>,
+    /// Its `kid`, cut at 64 bytes.
+    pub kid: Option<Box<str>>,
+    /// The first eight hexadecimal digits of its SHA-256.
+    pub digest: DigestPrefix,
+}
+
+/// The first four bytes of a token's SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DigestPrefix([u8; 4]);
+
+/// The longest `kid` in a log, in bytes.
+const MAX_KID: usize = 64;
+
+impl Refusal {
+    /// A refusal before any token was found.
+    #[must_use]
+    pub const fn without_token(reason: Reason) -> Self {
+        Self {
+            reason,
+            token: None,
+        }
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What the log may say of the token; `None` where none was found.
+    #[must_use]
+    pub fn token(&self) -> Option<&TokenFacts> {
+        self.token.as_deref()
+    }
+}
+
+/// A refusal by the verifier, which does not know where the token stood.
+#[derive(Clone, Debug)]
+pub struct RefusedToken {
+    /// Why.
+    pub reason: Reason,
+    /// The configured name of the issuer that judged it.
+    pub issuer: Option<Arc<str>>,
+    /// Its algorithm, when it is one of the table.
+    pub algorithm: Option<Algorithm>,
+    /// Its `kid`, cut at 64 bytes.
+    pub kid: Option<Box<str>>,
+    /// The first eight hexadecimal digits of its SHA-256.
+    pub digest: DigestPrefix,
+}
+
+impl RefusedToken {
+    /// A refusal of which only the token is known.
+    #[must_use]
+    pub fn new(reason: Reason, token: RawToken<'_>) -> Self {
+        Self {
+            reason,
+            issuer: None,
+            algorithm: None,
+            kid: None,
+            digest: DigestPrefix::of(token),
+        }
+    }
+
+    /// Adds the `kid` that the token names.
+    #[must_use]
+    pub fn with_kid(mut self, kid: Option<&str>) -> Self {
+        self.kid = kid.map(|kid| {
+            let end = kid.floor_char_boundary(MAX_KID);
+            kid.get(..end).unwrap_or_default().into()
+        });
+        self
+    }
+
+    /// Adds where the token stood.
+    #[must_use]
+    pub fn from(self, source: TokenSource) -> Refusal {
+        Refusal {
+            reason: self.reason,
+            token: Some(Box::new(TokenFacts {
+                source,
+                issuer: self.issuer,
+                algorithm: self.algorithm,
+                kid: self.kid,
+                digest: self.digest,
+            })),
+        }
+    }
+}
+
+impl DigestPrefix {
+    /// Of this token.
+    #[must_use]
+    pub fn of(token: RawToken<'_>) -> Self {
+        let digest = digest::digest(&digest::SHA256, token.bytes());
+        Self(digest.as_ref().first_chunk().copied().unwrap_or_default())
+    }
+}
+
+impl fmt::Display for DigestPrefix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for DigestPrefix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_what_sha256sum_prints_first() {
+        let digest = DigestPrefix::of(RawToken::new(b"abc"));
+        assert_eq!(digest.to_string(), "ba7816bf");
+    }
+
+    #[test]
+    fn a_kid_is_cut_at_a_character() {
+        let refused = RefusedToken::new(Reason::KeyUnknown, RawToken::new(b"x"))
+            .with_kid(Some(&"é".repeat(40)));
+        assert_eq!(refused.kid.unwrap().len(), 64);
+        let odd = format!("a{}", "é".repeat(40));
+        let refused =
+            RefusedToken::new(Reason::KeyUnknown, RawToken::new(b"x")).with_kid(Some(&odd));
+        assert_eq!(refused.kid.unwrap().len(), 63);
+    }
+}

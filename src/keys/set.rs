@@ -1,0 +1,126 @@
+//! The keys that may judge a token, and the choice among them.
+
+use std::sync::Arc;
+
+use crate::jose::{Algorithm, VerifyingKey};
+
+/// The keys of one issuer.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Arc<VerifyingKey>>,
+    selection: Selection,
+}
+
+/// Whether the token's `kid` chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// A key set: with a `kid`, only keys of that name (RFC 7515 §4.1.4).
+    #[default]
+    ByKid,
+    /// A secret or PEM keys, which have no names: a `kid` says nothing.
+    IgnoringKid,
+}
+
+/// Why no key can judge a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// The set holds no key at all.
+    NoKeys,
+    /// No key has this `kid`.
+    UnknownKid,
+    /// No key that is left allows this algorithm.
+    Algorithm,
+}
+
+/// A token without `kid` is tried with at most this many keys, so that a large set is no lever for an attacker.
+pub const MAX_TRIES: usize = 8;
+
+impl KeySet {
+    /// A set of prepared keys.
+    #[must_use]
+    pub fn new(keys: Vec<VerifyingKey>, selection: Selection) -> Self {
+        Self {
+            keys: keys.into_iter().map(Arc::new).collect(),
+            selection,
+        }
+    }
+
+    /// The keys that may check a token of this `algorithm` and `kid`: those of that name that allow the algorithm; without a
+    /// name, those that allow the algorithm, at most [`MAX_TRIES`].
+    ///
+    /// # Errors
+    /// There is none; see [`Miss`].
+    pub fn candidates<'s>(
+        &'s self,
+        algorithm: Algorithm,
+        kid: Option<&'s str>,
+    ) -> Result<impl Iterator<Item = &'s Arc<VerifyingKey>>, Miss> {
+        if self.keys.is_empty() {
+            return Err(Miss::NoKeys);
+        }
+        let kid = match self.selection {
+            Selection::ByKid => kid,
+            Selection::IgnoringKid => None,
+        };
+        let is_named = move |key: &&Arc<VerifyingKey>| kid.is_none_or(|kid| key.kid() == Some(kid));
+        if !self.keys.iter().any(|key| is_named(&key)) {
+            return Err(Miss::UnknownKid);
+        }
+        let fits = move |key: &&Arc<VerifyingKey>| is_named(key) && key.allows(algorithm);
+        if !self.keys.iter().any(|key| fits(&key)) {
+            return Err(Miss::Algorithm);
+        }
+        Ok(self.keys.iter().filter(fits).take(MAX_TRIES))
+    }
+
+    /// Every key.
+    #[must_use]
+    pub fn keys(&self) -> &[Arc<VerifyingKey>] {
+        &self.keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::HmacSecret;
+
+    fn set(kids: &[Option<&str>], selection: Selection) -> KeySet {
+        let secret = HmacSecret::new(vec![1; 32]).unwrap();
+        let key = |kid| VerifyingKey::from_secret(&secret, kid, None, false).unwrap();
+        KeySet::new(kids.iter().copied().map(key).collect(), selection)
+    }
+
+    fn count(set: &KeySet, kid: Option<&str>) -> Result<usize, Miss> {
+        let algorithm = Algorithm::from_name("HS256").unwrap();
+        set.candidates(algorithm, kid).map(Iterator::count)
+    }
+
+    #[test]
+    fn s2_3_kid_chooses_in_a_key_set() {
+        let set = set(&[Some("a"), Some("b"), Some("b"), None], Selection::ByKid);
+        assert_eq!(count(&set, Some("a")), Ok(1));
+        assert_eq!(count(&set, Some("b")), Ok(2), "s2_7: both are tried");
+        assert_eq!(count(&set, Some("A")), Err(Miss::UnknownKid));
+        assert_eq!(count(&set, Some("")), Err(Miss::UnknownKid));
+        assert_eq!(count(&set, None), Ok(4));
+        let other = Algorithm::from_name("RS256").unwrap();
+        assert_eq!(
+            set.candidates(other, Some("a")).err(),
+            Some(Miss::Algorithm)
+        );
+    }
+
+    #[test]
+    fn s2_3_kid_says_nothing_beside_a_plain_key() {
+        let set = set(&[None], Selection::IgnoringKid);
+        assert_eq!(count(&set, Some("anything")), Ok(1));
+    }
+
+    #[test]
+    fn s2_3_without_kid_at_most_eight_keys_are_tried() {
+        let set = set(&[None; 20], Selection::ByKid);
+        assert_eq!(count(&set, None), Ok(MAX_TRIES));
+        assert_eq!(count(&KeySet::default(), None), Err(Miss::NoKeys));
+    }
+}

@@ -1,0 +1,37 @@
+//! jwtgate answers one question for any reverse proxy: *may this request pass, and who is it?*
+//!
+//! ```text
+//!  a request ─► server   what did the proxy say?        RequestView     (the only room that knows actix and proxies' headers)
+//!               gate     1 extract    where is the token?    Credential
+//!                        2 verify     is it true?            Verified        ◄─ cache: seen this exact token before?
+//!                        3 identity   who is it?             identity headers, Permit
+//!               server   respond      200 · 302 · 400 · 401 · 403 · 503
+//! ```
+//!
+//! The rooms, one way only: `main → cli → app → server → login → gate → keys → jose`; [`config`] and [`telemetry`] are leaves, and
+//! [`reason`], [`clock`] and [`request`] are leaves that anyone may name. `tests/architecture.rs` holds the `use` lines against this.
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`gate`] | the hot path: extract, verify, cache, identity |
+//! | [`jose`] | pure JOSE: bytes in, facts out |
+//! | [`keys`] | where keys come from |
+//! | [`login`] | where people are sent |
+//! | [`server`] | HTTP |
+//! | [`config`] | what the operator wrote |
+//! | [`telemetry`] | logs and metrics |
+//! | [`app`] | from a configuration to a running service |
+//! | [`cli`] | the commands |
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod gate;
+pub mod jose;
+pub mod keys;
+pub mod login;
+pub mod reason;
+pub mod request;
+pub mod server;
+pub mod telemetry;

@@ -1,0 +1,8 @@
+//! Sending people to sign in, and back.
+//!
+//! `retpath` decides which addresses people may be sent back to; it is the only place where a `Location` is made. Depends on
+//! `config` and on the [`request`](crate::request) leaf.
+
+pub mod retpath;
+
+pub use retpath::ReturnPolicy;

@@ -1,0 +1,521 @@
+//! The return address: where a person comes back to after signing in.
+//!
+//! An address is checked with the URL parser that also builds the `Location` (WHATWG, the browsers' own), and what is sent is that
+//! parser's serialisation, never the input: so the check and the browser cannot read different things (the class of
+//! CVE-2021-32786, CVE-2020-11053). An address outside the allow list is replaced by the safe place, never followed.
+
+use url::{Host, Url};
+
+use crate::config::{Config, Fault};
+use crate::request::{Original, Scheme};
+
+/// Where people may be sent.
+#[derive(Clone, Debug)]
+pub struct ReturnPolicy {
+    auth_url: Option<Url>,
+    parameter: String,
+    hosts: Vec<AllowedHost>,
+    public_url: Option<Url>,
+    token_parameter: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct AllowedHost {
+    scheme: Scheme,
+    name: HostName,
+    port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum HostName {
+    Exact(String),
+    /// One or more whole labels in front of this: `.example.org`.
+    Below(String),
+}
+
+impl ReturnPolicy {
+    /// Compiles the policy. `token_parameter` is the query parameter that may hold a token: it never stands in a return address.
+    #[must_use]
+    pub fn compile(config: &Config, token_parameter: Option<&str>) -> (Self, Vec<Fault>) {
+        let mut faults = Vec::new();
+        let auth_url = config
+            .auth_url
+            .as_deref()
+            .and_then(|text| web_url("auth_url", text, &mut faults));
+        let public_url = config
+            .public_url
+            .as_deref()
+            .and_then(|text| web_url("public_url", text, &mut faults));
+        let mut hosts = Vec::new();
+        for (index, entry) in config.return_hosts.iter().enumerate() {
+            match AllowedHost::parse(entry) {
+                Some(host) => hosts.push(host),
+                None => faults.push(Fault::new(
+                    format!("return_hosts[{index}]"),
+                    format!("`{entry}`"),
+                    "a host such as `app.example.com`, `*.example.org` or `http://localhost:8080`",
+                    "no path, no user; `http` and ports other than 443 must be written out",
+                )),
+            }
+        }
+        let parameter = config.retpath_param.clone();
+        if let Some(url) = &auth_url {
+            judge_sign_in(config, url, &parameter, &mut faults);
+        }
+        let policy = Self {
+            auth_url,
+            parameter,
+            hosts,
+            public_url,
+            token_parameter: token_parameter.map(str::to_owned),
+        };
+        (policy, faults)
+    }
+
+    /// Whether people can be sent to sign in at all.
+    #[must_use]
+    pub const fn can_sign_in(&self) -> bool {
+        self.auth_url.is_some()
+    }
+
+    /// The return address for a request: its own URL without the token, if it may be returned to.
+    #[must_use]
+    pub fn of_request(&self, original: &Original<'_>) -> Option<Url> {
+        let mut target = original.path.to_owned();
+        if let Some(query) = original.query {
+            target.push('?');
+            target.push_str(query);
+        }
+        self.of_path(original, &target)
+    }
+
+    /// The return address for what a `rd` parameter holds (decoded once): a path on the host of the request, or an absolute URL.
+    #[must_use]
+    pub fn of_parameter(&self, original: &Original<'_>, value: &str) -> Option<Url> {
+        if !is_plain(value) {
+            return None;
+        }
+        if value.starts_with('/') {
+            return self.of_path(original, value);
+        }
+        let (scheme, rest) = value.split_once("://")?;
+        let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+        // The authority as written must be a plain host: what a parser folds into one (percent-escapes, a user part, full-width
+        // letters, missing or extra slashes) other parsers fold otherwise.
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let is_host = !authority.is_empty()
+            && authority
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+        (is_web && is_host).then(|| self.allowed(value)).flatten()
+    }
+
+    /// Where to send somebody who has to sign in: `auth_url` with the return address, percent-encoded once; the safe place where
+    /// there is none. `None` when nobody can be sent, or when the request was for the sign-in page itself, which would loop.
+    #[must_use]
+    pub fn sign_in(&self, original: &Original<'_>, address: Option<&Url>) -> Option<String> {
+        let mut location = self.auth_url.clone()?;
+        if self.is_sign_in_page(original) || address.is_some_and(|url| same_page(url, &location)) {
+            return None;
+        }
+        if let Some(address) = address.or(self.public_url.as_ref()) {
+            location
+                .query_pairs_mut()
+                .append_pair(&self.parameter, address.as_str());
+        }
+        Some(location.into())
+    }
+
+    /// Where to send somebody whose return address is not allowed: `public_url`, else `auth_url`.
+    #[must_use]
+    pub fn safe_place(&self) -> Option<&Url> {
+        self.public_url.as_ref().or(self.auth_url.as_ref())
+    }
+
+    fn of_path(&self, original: &Original<'_>, target: &str) -> Option<Url> {
+        let is_path = target.starts_with('/')
+            && !target.starts_with("//")
+            && !target.starts_with("/\\")
+            && is_plain(target);
+        if !is_path {
+            return None;
+        }
+        let on_own_host = original.host.and_then(|host| {
+            // Where nobody said which scheme the client used, the one that the allow list knows is right.
+            let schemes = match original.scheme {
+                Some(scheme) => [Some(scheme), None],
+                None => [Some(Scheme::Https), Some(Scheme::Http)],
+            };
+            schemes
+                .into_iter()
+                .flatten()
+                .find_map(|scheme| self.allowed(&format!("{}://{host}{target}", scheme.as_str())))
+        });
+        on_own_host.or_else(|| self.on_public_url(original, target))
+    }
+
+    /// The same path under `public_url`, when the request was for its host, whatever the scheme and port in between.
+    fn on_public_url(&self, original: &Original<'_>, target: &str) -> Option<Url> {
+        let public = self.public_url.as_ref()?;
+        if let Some(host) = original.host {
+            let own = Url::parse(&format!("https://{host}/")).ok()?;
+            if own.host() != public.host() {
+                return None;
+            }
+        }
+        let origin = public.origin().ascii_serialization();
+        self.cleaned(Url::parse(&format!("{origin}{target}")).ok()?)
+    }
+
+    fn allowed(&self, text: &str) -> Option<Url> {
+        let url = Url::parse(text).ok()?;
+        let is_listed = self.hosts.iter().any(|host| host.allows(&url));
+        let is_public = self.hosts.is_empty()
+            && self
+                .public_url
+                .as_ref()
+                .is_some_and(|public| public.origin() == url.origin());
+        (is_listed || is_public)
+            .then(|| self.cleaned(url))
+            .flatten()
+    }
+
+    /// Last checks on the parsed form, and the token removed.
+    fn cleaned(&self, mut url: Url) -> Option<Url> {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if has_user || url.path().starts_with("//") {
+            return None;
+        }
+        if let (Some(parameter), Some(query)) = (&self.token_parameter, url.query()) {
+            let query = without_parameter(query, parameter);
+            url.set_query(query.as_deref());
+        }
+        Some(url)
+    }
+
+    fn is_sign_in_page(&self, original: &Original<'_>) -> bool {
+        let (Some(auth_url), Some(host)) = (&self.auth_url, original.host) else {
+            return false;
+        };
+        let scheme = match original.scheme {
+            Some(scheme) => scheme.as_str(),
+            None => auth_url.scheme(),
+        };
+        Url::parse(&format!("{scheme}://{host}{}", original.path))
+            .is_ok_and(|url| same_page(&url, auth_url))
+    }
+}
+
+impl AllowedHost {
+    fn parse(entry: &str) -> Option<Self> {
+        let (scheme, rest) = match entry.split_once("://") {
+            Some(("https", rest)) => (Scheme::Https, rest),
+            Some(("http", rest)) => (Scheme::Http, rest),
+            Some(_) => return None,
+            None => (Scheme::Https, entry),
+        };
+        let (is_below, host) = match rest.strip_prefix("*.") {
+            Some(domain) => (true, domain),
+            None => (false, rest),
+        };
+        let is_plain = !host.is_empty()
+            && host
+                .chars()
+                .all(|character| character.is_alphanumeric() || "-._:[]".contains(character));
+        if !is_plain {
+            return None;
+        }
+        let url = Url::parse(&format!("{}://{host}/", scheme.as_str())).ok()?;
+        let name = match (url.host()?, is_below) {
+            (Host::Domain(domain), true) => HostName::Below(format!(".{domain}")),
+            (_, true) => return None,
+            (_, false) => HostName::Exact(url.host_str()?.to_owned()),
+        };
+        Some(Self {
+            scheme,
+            name,
+            port: url.port_or_known_default()?,
+        })
+    }
+
+    fn allows(&self, url: &Url) -> bool {
+        let Some(host) = url.host_str() else {
+            return false;
+        };
+        let is_named = match &self.name {
+            HostName::Exact(name) => host == name,
+            HostName::Below(domain) => host
+                .strip_suffix(domain.as_str())
+                .is_some_and(|labels| labels.split('.').all(|label| !label.is_empty())),
+        };
+        is_named
+            && url.scheme() == self.scheme.as_str()
+            && url.port_or_known_default() == Some(self.port)
+    }
+}
+
+/// Free of what browsers drop or fold before they read a URL: controls, blanks, backslashes.
+fn is_plain(text: &str) -> bool {
+    !text
+        .chars()
+        .any(|character| character.is_control() || character.is_whitespace() || character == '\\')
+}
+
+fn same_page(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin() && one.path() == other.path()
+}
+
+/// The query without every pair of this name, whether the name is written plainly or percent-encoded; the other pairs stay byte
+/// for byte. `None` when nothing is left.
+fn without_parameter(query: &str, name: &str) -> Option<String> {
+    let is_other = |pair: &&str| {
+        let own = pair.split('=').next().unwrap_or_default().replace('+', " ");
+        percent_encoding::percent_decode_str(&own).ne(name.bytes())
+    };
+    let kept: Vec<&str> = query.split('&').filter(is_other).collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+fn web_url(key: &str, text: &str, faults: &mut Vec<Fault>) -> Option<Url> {
+    if text.is_empty() {
+        return None;
+    }
+    let found = match Url::parse(text) {
+        Ok(url) if !matches!(url.scheme(), "https" | "http") => {
+            "another scheme than https or http".to_owned()
+        }
+        Ok(url) if url.host_str().is_none_or(str::is_empty) => "no host".to_owned(),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "a user part".to_owned()
+        }
+        Ok(url) => return Some(url),
+        Err(error) => error.to_string(),
+    };
+    faults.push(Fault::new(
+        key,
+        format!("`{text}`: {found}"),
+        "an absolute URL such as `https://auth.example.com/login`",
+        "write it as a browser's address bar would show it",
+    ));
+    None
+}
+
+fn judge_sign_in(config: &Config, auth_url: &Url, parameter: &str, faults: &mut Vec<Fault>) {
+    if parameter.is_empty() {
+        faults.push(Fault::new(
+            "retpath_param",
+            "an empty name",
+            "the parameter in which the sign-in page takes the return address",
+            "`retpath`, `rd`, `next` and `return_to` are usual",
+        ));
+    }
+    if auth_url.query_pairs().any(|(name, _)| name == parameter) {
+        faults.push(Fault::new(
+            "auth_url",
+            format!("a query that already holds `{parameter}`"),
+            "a URL without the parameter that jwtgate adds",
+            "remove it: which of the two the sign-in page would read is not certain",
+        ));
+    }
+    if auth_url.scheme() == "http" && !is_loopback(auth_url) {
+        faults.push(Fault::warning(
+            "auth_url",
+            "plain http",
+            "https",
+            "people type passwords there",
+        ));
+    }
+    if config.return_hosts.is_empty() && config.public_url.as_deref().is_none_or(str::is_empty) {
+        faults.push(Fault::warning(
+            "return_hosts",
+            "nothing, and no `public_url` either",
+            "the hosts that people may be sent back to",
+            "people are sent to `auth_url` without a return address: name your application's host, as in `return_hosts = [\"app.example.com\"]`",
+        ));
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(config: &Config) -> ReturnPolicy {
+        ReturnPolicy::compile(config, Some("auth_token")).0
+    }
+
+    fn config() -> Config {
+        Config {
+            auth_url: Some("https://auth.example.com/login?app=hub#top".to_owned()),
+            return_hosts: ["app.example.com", "*.example.org", "http://localhost:8080"]
+                .map(str::to_owned)
+                .to_vec(),
+            public_url: Some("https://app.example.com".to_owned()),
+            ..Config::default()
+        }
+    }
+
+    fn request<'r>(host: &'r str, path: &'r str, query: Option<&'r str>) -> Original<'r> {
+        Original {
+            method: "GET",
+            scheme: Some(Scheme::Https),
+            host: Some(host),
+            path,
+            query,
+        }
+    }
+
+    fn returned(host: &str, path: &str, query: Option<&str>) -> Option<String> {
+        policy(&config())
+            .of_request(&request(host, path, query))
+            .map(String::from)
+    }
+
+    #[test]
+    fn s11_7_the_return_address_is_encoded_once_beside_the_query_and_before_the_fragment() {
+        let policy = policy(&config());
+        let original = request(
+            "app.example.com",
+            "/a b".split(' ').next().unwrap(),
+            Some("x=1&y=%2F&admin=1"),
+        );
+        let address = policy.of_request(&original);
+        assert_eq!(
+            policy.sign_in(&original, address.as_ref()).unwrap(),
+            "https://auth.example.com/login?app=hub&retpath=https%3A%2F%2Fapp.example.com%2Fa%3Fx%3D1%26y%3D%252F%26admin%3D1#top"
+        );
+    }
+
+    #[test]
+    fn s11_7_the_token_is_removed_and_the_rest_stays_byte_for_byte() {
+        for (query, expected) in [
+            ("auth_token=T&a=%2f+b", "?a=%2f+b"),
+            ("a=1&auth_token=T", "?a=1"),
+            ("auth_token=T", ""),
+            ("%61uth_token=T&b", "?b"),
+            ("auth_tokens=T", "?auth_tokens=T"),
+            ("", "?"),
+        ] {
+            assert_eq!(
+                returned("app.example.com", "/p", Some(query)),
+                Some(format!("https://app.example.com/p{expected}")),
+                "{query}"
+            );
+        }
+    }
+
+    #[test]
+    fn s11_3_hosts_match_by_whole_labels() {
+        for host in [
+            "a.example.org",
+            "a.b.example.org",
+            "APP.example.com",
+            "app.example.com:443",
+        ] {
+            assert!(returned(host, "/", None).is_some(), "{host}");
+        }
+        for host in [
+            "example.org",
+            "aexample.org",
+            "example.org.evil.example",
+            "app.example.com.evil.example",
+            "evil.example",
+            "a.example.org:8443",
+            "a.example.org.",
+            "localhost:8080",
+        ] {
+            assert_eq!(returned(host, "/", None), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_public_host_is_returned_to_by_its_public_address() {
+        // TLS ends elsewhere: the request arrived by http, or on another port.
+        let public_only = Config {
+            return_hosts: Vec::new(),
+            ..config()
+        };
+        let policy = policy(&public_only);
+        let mut original = request("app.example.com:8000", "/x", Some("q"));
+        original.scheme = Some(Scheme::Http);
+        assert_eq!(
+            policy.of_request(&original).unwrap().as_str(),
+            "https://app.example.com/x?q"
+        );
+        original.host = None;
+        assert!(policy.of_request(&original).is_some());
+        original.host = Some("evil.example");
+        assert_eq!(policy.of_request(&original), None);
+    }
+
+    #[test]
+    fn without_a_known_host_nobody_is_given_a_return_address() {
+        let config = Config {
+            return_hosts: Vec::new(),
+            public_url: None,
+            ..config()
+        };
+        let (policy, faults) = ReturnPolicy::compile(&config, None);
+        assert_eq!(faults[0].path, "return_hosts");
+        let original = request("app.example.com", "/", None);
+        assert_eq!(policy.of_request(&original), None);
+        assert_eq!(
+            policy.sign_in(&original, None).unwrap(),
+            "https://auth.example.com/login?app=hub#top"
+        );
+    }
+
+    #[test]
+    fn a_request_for_the_sign_in_page_itself_is_never_sent_there() {
+        let policy = policy(&config());
+        let original = request("auth.example.com", "/login", Some("retpath=x"));
+        assert_eq!(policy.sign_in(&original, None), None);
+        let original = request("auth.example.com", "/other", None);
+        assert!(policy.sign_in(&original, None).is_some());
+    }
+
+    #[test]
+    fn s11_1_every_recorded_return_address_is_judged_as_recorded() {
+        let vectors = include_str!("../../tests/vectors/redirects.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        let policy = policy(&config());
+        let original = request("app.example.com", "/", None);
+        for case in vectors["cases"].as_array().unwrap() {
+            let input = case["input"].as_str().unwrap();
+            let found = policy.of_parameter(&original, input).map(String::from);
+            let expected = case["location"].as_str().map(str::to_owned);
+            assert_eq!(found, expected, "{} {input:?}", case["id"]);
+        }
+    }
+
+    #[test]
+    fn wrong_settings_are_faults() {
+        let config = Config {
+            auth_url: Some("https://auth.example.com?retpath=x".to_owned()),
+            public_url: Some("app.example.com".to_owned()),
+            return_hosts: [
+                "",
+                "*",
+                "*.",
+                "https://a/b",
+                "ftp://a",
+                "u@a",
+                "a b",
+                "*.127.0.0.1",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            ..Config::default()
+        };
+        let (_, faults) = ReturnPolicy::compile(&config, None);
+        assert_eq!(faults.len(), 10, "{faults:#?}");
+    }
+}

@@ -1,0 +1,37 @@
+//! The listener for operators: is it alive, is it ready, what does it count?
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::Service;
+
+/// `/healthz`: 200 while the process lives. Trouble with keys or stores is no reason to restart it.
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({ "alive": true }))
+}
+
+/// `/readyz`: 200 when requests can be judged, else 503 with what is lacking, by name.
+pub async fn readyz(service: web::Data<Service>) -> HttpResponse {
+    let lacking = service.lacking();
+    let mut builder = if lacking.is_empty() {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::ServiceUnavailable()
+    };
+    builder
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({ "ready": lacking.is_empty(), "lacking": lacking }))
+}
+
+/// `/metrics`: everything that is counted, in the Prometheus text format.
+pub async fn metrics(service: web::Data<Service>) -> HttpResponse {
+    match service.metrics.render() {
+        Ok(text) => HttpResponse::Ok()
+            .content_type("text/plain; version=0.0.4; charset=utf-8")
+            .body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}

@@ -1,0 +1,315 @@
+//! From a request to an answer: asks the gate, records what came of it, and lets `respond` write it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::clock::Timestamp;
+use crate::config::TokenSource;
+use crate::gate::Lookup;
+use crate::gate::{self, Permit, Refusal};
+use crate::reason::{Outward, Reason};
+use crate::request::{Original, RequestView};
+use crate::telemetry::metrics::Ending;
+
+use super::accept::{Unstated, is_page_load, takes_html};
+use super::forwarded::ActixHeaders;
+use super::live::{Live, Service};
+use super::respond::{self, Audience, Endpoint, Offer};
+
+/// One request on its way through the server.
+pub struct Exchange<'r> {
+    service: &'r Service,
+    live: &'r Live,
+    request: &'r HttpRequest,
+    endpoint: Endpoint,
+    began: Instant,
+}
+
+impl<'r> Exchange<'r> {
+    /// Begins.
+    #[must_use]
+    pub fn begin(
+        service: &'r Service,
+        live: &'r Live,
+        request: &'r HttpRequest,
+        endpoint: Endpoint,
+    ) -> Self {
+        Self {
+            service,
+            live,
+            request,
+            endpoint,
+            began: Instant::now(),
+        }
+    }
+
+    /// Asks the gate. A panic inside is caught, counted and a refusal of this request only: it is a bug, and never a 200.
+    ///
+    /// # Errors
+    /// The request may not pass.
+    pub fn decide(&self, original: Original<'_>) -> Result<Permit, Refusal> {
+        let headers = ActixHeaders(self.request.headers());
+        let view = RequestView {
+            headers: &headers,
+            original,
+        };
+        let decide = || gate::decide(&self.live.gate, &view, Timestamp::now());
+        let decision = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+            self.service.metrics.panicked();
+            Err(Refusal::without_token(Reason::Internal))
+        });
+        let lookup = match &decision {
+            Ok(permit) => permit.lookup(),
+            // A refused token was not in the cache, which holds good ones only.
+            Err(refusal) if refusal.token().is_some() => Lookup::Miss,
+            Err(_) => Lookup::Off,
+        };
+        if lookup != Lookup::Off {
+            self.service.metrics.looked_up(lookup == Lookup::Hit);
+        }
+        decision
+    }
+
+    /// The answer to a request that may pass.
+    #[must_use]
+    pub fn allow(&self, permit: &Permit, response: HttpResponse) -> HttpResponse {
+        self.service.metrics.allowed(
+            &self.live.allow_counters,
+            source_index(permit.source()),
+            self.began.elapsed(),
+        );
+        response
+    }
+
+    /// The answer to a request whose headers could not even be read.
+    #[must_use]
+    pub fn refuse_unread(&self, reason: Reason) -> HttpResponse {
+        self.record(&Refusal::without_token(reason), Ending::Deny);
+        respond::refuse(
+            self.live,
+            self.endpoint,
+            reason,
+            self.audience(),
+            Offer::default(),
+        )
+    }
+
+    /// The answer to a request that may not pass. `address` is where the person may come back to, where they may.
+    #[must_use]
+    pub fn refuse(
+        &self,
+        refusal: &Refusal,
+        original: &Original<'_>,
+        address: impl FnOnce() -> Option<url::Url>,
+    ) -> HttpResponse {
+        let reason = refusal.reason();
+        let location = self.location(reason, original, address);
+        let bounces = location.as_ref().map(|_| Bounces::read(self.request));
+        let redirects = matches!(self.endpoint, Endpoint::ForwardAuth | Endpoint::SignIn);
+        match (&location, bounces) {
+            (Some(location), Some(bounces)) if redirects && !bounces.are_too_many() => {
+                self.record(refusal, Ending::SignIn);
+                respond::sign_in(location, &bounces.next().cookie())
+            }
+            _ => {
+                let status = respond::status(self.endpoint, reason);
+                let ending = if status == StatusCode::SERVICE_UNAVAILABLE {
+                    Ending::Unavailable
+                } else {
+                    Ending::Deny
+                };
+                self.record(refusal, ending);
+                let offer = Offer {
+                    sign_in: location.as_deref(),
+                    is_looping: redirects && location.is_some(),
+                };
+                respond::refuse(self.live, self.endpoint, reason, self.audience(), offer)
+            }
+        }
+    }
+
+    /// Where to send the person to sign in; `None` for programs, for refusals that signing in does not mend, and without a place.
+    fn location(
+        &self,
+        reason: Reason,
+        original: &Original<'_>,
+        address: impl FnOnce() -> Option<url::Url>,
+    ) -> Option<String> {
+        let may_help = matches!(reason.outward(), Outward::NoToken | Outward::BadToken);
+        let returns = &self.live.returns;
+        if !may_help || !returns.can_sign_in() || self.endpoint == Endpoint::UserInfo {
+            return None;
+        }
+        let unstated = self.unstated();
+        if !is_page_load(original.method, self.request.headers(), unstated) {
+            return None;
+        }
+        returns.sign_in(original, address().as_ref())
+    }
+
+    fn unstated(&self) -> Unstated {
+        match self.endpoint {
+            Endpoint::SignIn => Unstated::IsAPerson,
+            Endpoint::Verify | Endpoint::ForwardAuth | Endpoint::UserInfo => Unstated::IsAProgram,
+        }
+    }
+
+    fn audience(&self) -> Audience {
+        if takes_html(self.request.headers(), self.unstated()) {
+            Audience::Person
+        } else {
+            Audience::Program
+        }
+    }
+
+    /// One log line for each refusal, with nothing in it that came unverified but what `gate::refusal` allows.
+    fn record(&self, refusal: &Refusal, ending: Ending) {
+        let token = refusal.token();
+        let issuer = token.and_then(|token| token.issuer.as_deref());
+        self.service.metrics.refused(
+            ending,
+            refusal.reason(),
+            issuer,
+            token.map(|token| source_index(token.source)),
+            self.began.elapsed(),
+        );
+        let reason = refusal.reason();
+        let peer = self.request.peer_addr().map(|peer| peer.ip());
+        let hint = (reason == Reason::ProxyUntrusted).then(|| {
+            peer.map_or_else(
+                || "add `unix` to `server.trusted_proxies` if this is your proxy".to_owned(),
+                |peer| format!("add {peer} to `server.trusted_proxies` if this is your proxy"),
+            )
+        });
+        tracing::info!(
+            reason.code = reason.code(),
+            issuer.name = issuer.unwrap_or("-"),
+            token.kid = %token
+                .and_then(|token| token.kid.as_deref())
+                .map_or_else(|| "-".to_owned(), printable),
+            token.alg = token
+                .and_then(|token| token.algorithm)
+                .map_or("-", |algorithm| algorithm.name()),
+            token.digest = %token.map_or_else(|| "-".to_owned(), |token| token.digest.to_string()),
+            hint,
+            "refused"
+        );
+    }
+}
+
+/// A text without control, format and other characters that could forge or hide something on a terminal: they are escaped.
+fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|character| {
+            let is_plain = character.is_ascii_graphic() || character == ' ';
+            let escaped = (!is_plain).then(|| character.escape_unicode());
+            let plain = is_plain.then_some(character);
+            plain.into_iter().chain(escaped.into_iter().flatten())
+        })
+        .collect()
+}
+
+const fn source_index(source: TokenSource) -> usize {
+    match source {
+        TokenSource::Header => 0,
+        TokenSource::Cookie => 1,
+        TokenSource::Query => 2,
+    }
+}
+
+/// How often a browser was sent to sign in within the last minute: a short cookie, so that a browser that comes back without a
+/// token each time sees a page in the end, and no endless loop. A client that forges it harms only itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounces {
+    count: u32,
+    since: i64,
+    now: i64,
+}
+
+const BOUNCE_COOKIE: &str = "jwtgate_bounces";
+const MAX_BOUNCES: u32 = 3;
+const BOUNCE_WINDOW: i64 = 60;
+
+impl Bounces {
+    fn read(request: &HttpRequest) -> Self {
+        let now = Timestamp::now().seconds();
+        let cookies = request.headers().get_all("cookie");
+        let value = cookies
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .find_map(|pair| pair.trim().strip_prefix(BOUNCE_COOKIE)?.strip_prefix('='));
+        Self::parse(value, now)
+    }
+
+    fn parse(value: Option<&str>, now: i64) -> Self {
+        let parsed = value.and_then(|value| {
+            let (count, since) = value.split_once('.')?;
+            Some((count.parse().ok()?, since.parse().ok()?))
+        });
+        match parsed {
+            Some((count, since)) if (0..BOUNCE_WINDOW).contains(&now.saturating_sub(since)) => {
+                Self { count, since, now }
+            }
+            _ => Self {
+                count: 0,
+                since: now,
+                now,
+            },
+        }
+    }
+
+    const fn are_too_many(self) -> bool {
+        self.count >= MAX_BOUNCES
+    }
+
+    const fn next(self) -> Self {
+        Self {
+            count: self.count.saturating_add(1),
+            ..self
+        }
+    }
+
+    fn cookie(self) -> String {
+        let left = BOUNCE_WINDOW.saturating_sub(self.now.saturating_sub(self.since));
+        format!(
+            "{BOUNCE_COOKIE}={}.{}; Max-Age={left}; Path=/; HttpOnly; SameSite=Lax",
+            self.count, self.since
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s11_6_a_browser_is_sent_to_sign_in_three_times_a_minute_at_most() {
+        let mut bounces = Bounces::parse(None, 1000);
+        for second in 1..=3 {
+            assert!(!bounces.are_too_many());
+            let cookie = bounces.next().cookie();
+            let value = cookie.split([';', '=']).nth(1).unwrap().to_owned();
+            bounces = Bounces::parse(Some(&value), 1000 + second);
+        }
+        assert!(bounces.are_too_many());
+        assert!(!Bounces::parse(Some("3.1000"), 1060).are_too_many());
+        for forged in ["", "x", "9", "9.x", "-1.1000", "99999999999.1000", "3.5000"] {
+            assert!(
+                !Bounces::parse(Some(forged), 1001).are_too_many(),
+                "{forged}"
+            );
+        }
+    }
+
+    #[test]
+    fn s17_2_text_of_strangers_is_escaped_in_logs() {
+        assert_eq!(printable("key-1"), "key-1");
+        assert_eq!(
+            printable("a\r\nb\u{202e}\x1b[31m"),
+            r"a\u{d}\u{a}b\u{202e}\u{1b}[31m"
+        );
+    }
+}

@@ -1,0 +1,298 @@
+//! What a proxy says of the original request: the one place where its headers are read.
+//!
+//! Each endpoint reads the headers of its own dialect and no other, so that a client's own `X-Forwarded-Uri` means nothing behind an
+//! nginx that sets `X-Original-URI`, and the other way around. They are believed from trusted peers only.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderMap;
+
+use crate::config::OriginalRequestHeader;
+use crate::reason::Reason;
+use crate::request::{HeaderLines, Original, Scheme};
+
+use super::live::Live;
+
+/// Whose headers describe the original request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// nginx: `X-Original-Method`, `X-Original-URL` or `X-Original-URI` with `X-Forwarded-Proto` and `-Host`.
+    Original,
+    /// Traefik, Caddy: `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri`.
+    Forwarded,
+    /// Nobody's: the request itself.
+    Itself,
+}
+
+/// actix's headers, as the gate reads them.
+#[derive(Debug)]
+pub struct ActixHeaders<'r>(pub &'r HeaderMap);
+
+impl HeaderLines for ActixHeaders<'_> {
+    fn lines<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        self.0
+            .get_all(name)
+            .map(actix_web::http::header::HeaderValue::as_bytes)
+    }
+}
+
+/// Reads the original request.
+///
+/// # Errors
+/// [`Reason::ProxyUntrusted`], [`Reason::RequestAmbiguous`], [`Reason::RequestMalformed`] or [`Reason::RequestTooLarge`].
+pub fn original<'r>(
+    request: &'r HttpRequest,
+    dialect: Dialect,
+    live: &Live,
+) -> Result<Original<'r>, Reason> {
+    let headers = request.headers();
+    if size(request) > live.max_header_bytes {
+        return Err(Reason::RequestTooLarge);
+    }
+    let names = match dialect {
+        Dialect::Original => &ORIGINAL,
+        Dialect::Forwarded => &FORWARDED,
+        Dialect::Itself => return itself(request),
+    };
+    let is_described = names.all().any(|name| headers.contains_key(name));
+    if !is_described {
+        return itself(request);
+    }
+    if !live.trust.covers(request.peer_addr()) {
+        return Err(Reason::ProxyUntrusted);
+    }
+    let own = itself(request)?;
+    let method = match single(headers, names.method)? {
+        Some(method) => checked_method(method)?,
+        None => own.method,
+    };
+    let whole = match names.url {
+        Some(name) if live.original_request != Some(OriginalRequestHeader::Uri) => {
+            single(headers, name)?.map(split_url).transpose()?
+        }
+        _ => None,
+    };
+    let is_pinned_to_url =
+        dialect == Dialect::Original && live.original_request == Some(OriginalRequestHeader::Url);
+    let parts = if is_pinned_to_url {
+        None
+    } else {
+        single(headers, names.uri)?.map(split_path).transpose()?
+    };
+    if let Some(url) = whole {
+        if parts.is_some_and(|(path, query)| (path, query) != (url.path, url.query)) {
+            return Err(Reason::RequestAmbiguous);
+        }
+        return Ok(Original { method, ..url });
+    }
+    let scheme = match single(headers, "x-forwarded-proto")? {
+        Some(text) => Some(scheme(text).ok_or(Reason::RequestMalformed)?),
+        None => None,
+    };
+    let host = match single(headers, "x-forwarded-host")? {
+        Some(text) => Some(checked_host(text)?),
+        None => own.host,
+    };
+    let (path, query) = parts.unwrap_or((own.path, own.query));
+    Ok(Original {
+        method,
+        scheme,
+        host,
+        path,
+        query,
+    })
+}
+
+struct Names {
+    method: &'static str,
+    url: Option<&'static str>,
+    uri: &'static str,
+}
+
+const ORIGINAL: Names = Names {
+    method: "x-original-method",
+    url: Some("x-original-url"),
+    uri: "x-original-uri",
+};
+
+const FORWARDED: Names = Names {
+    method: "x-forwarded-method",
+    url: None,
+    uri: "x-forwarded-uri",
+};
+
+impl Names {
+    fn all(&self) -> impl Iterator<Item = &'static str> {
+        [
+            Some(self.method),
+            self.url,
+            Some(self.uri),
+            Some("x-forwarded-proto"),
+            Some("x-forwarded-host"),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// The check request itself, where nobody describes another.
+fn itself(request: &HttpRequest) -> Result<Original<'_>, Reason> {
+    let host = match single(request.headers(), "host")? {
+        Some(host) => Some(checked_host(host)?),
+        None => None,
+    };
+    let uri = request.uri();
+    Ok(Original {
+        method: request.method().as_str(),
+        scheme: None,
+        host,
+        path: uri.path(),
+        query: uri.query(),
+    })
+}
+
+/// The bytes of the request line and of the header lines, about as they came.
+fn size(request: &HttpRequest) -> usize {
+    const SEPARATORS: usize = ": \r\n".len();
+    let uri = request.uri();
+    let line = uri.path().len() + uri.query().map_or(0, str::len);
+    let headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS);
+    line + headers.sum::<usize>()
+}
+
+/// The one value of a header; none when it is absent or empty. Different values are ambiguous.
+fn single<'r>(headers: &'r HeaderMap, name: &str) -> Result<Option<&'r str>, Reason> {
+    let mut found: Option<&'r [u8]> = None;
+    for value in headers.get_all(name) {
+        match found {
+            None => found = Some(value.as_bytes()),
+            Some(first) if first == value.as_bytes() => {}
+            Some(_) => return Err(Reason::RequestAmbiguous),
+        }
+    }
+    let Some(bytes) = found.filter(|bytes| !bytes.is_empty()) else {
+        return Ok(None);
+    };
+    std::str::from_utf8(bytes)
+        .map(Some)
+        .map_err(|_| Reason::RequestMalformed)
+}
+
+fn checked_method(text: &str) -> Result<&str, Reason> {
+    // RFC 9110 §5.6.2: a token; no known method is longer than 16 letters.
+    let is_token = text.len() <= 32
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    is_token.then_some(text).ok_or(Reason::RequestMalformed)
+}
+
+fn scheme(text: &str) -> Option<Scheme> {
+    // Traefik says `ws` and `wss` of WebSockets.
+    let is = |names: [&str; 2]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
+    if is(["https", "wss"]) {
+        Some(Scheme::Https)
+    } else if is(["http", "ws"]) {
+        Some(Scheme::Http)
+    } else {
+        None
+    }
+}
+
+/// A host and perhaps a port, with no user part, path or list in it. Whether it is a *known* host is asked where it matters.
+fn checked_host(text: &str) -> Result<&str, Reason> {
+    let is_plain = text.len() <= 260
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
+    is_plain.then_some(text).ok_or(Reason::RequestMalformed)
+}
+
+fn split_url(text: &str) -> Result<Original<'_>, Reason> {
+    let (scheme_text, rest) = text.split_once("://").ok_or(Reason::RequestMalformed)?;
+    let scheme = scheme(scheme_text).ok_or(Reason::RequestMalformed)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, target) = rest.split_at(end);
+    if host.is_empty() {
+        return Err(Reason::RequestMalformed);
+    }
+    let (path, query) = match target.strip_prefix('?') {
+        Some(query) => ("/", Some(query)),
+        None if target.is_empty() => ("/", None),
+        None => split_path(target)?,
+    };
+    Ok(Original {
+        method: "",
+        scheme: Some(scheme),
+        host: Some(checked_host(host)?),
+        path,
+        query,
+    })
+}
+
+/// Splits a path from its query. A fragment never reaches a server; where one stands, somebody wants two readers to disagree
+/// (CVE-2026-41059).
+fn split_path(text: &str) -> Result<(&str, Option<&str>), Reason> {
+    let is_plain = !text
+        .chars()
+        .any(|character| character.is_control() || character == ' ' || character == '#');
+    if !is_plain || !(text.starts_with('/') || text == "*") {
+        return Err(Reason::RequestMalformed);
+    }
+    Ok(match text.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (text, None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s10_2_urls_are_split_and_odd_ones_refused() {
+        let url = split_url("HTTPS://a.example:8443/p%20x/a%2Fb?x=1&y=%2F").unwrap();
+        assert_eq!(
+            (url.scheme, url.host, url.path, url.query),
+            (
+                Some(Scheme::Https),
+                Some("a.example:8443"),
+                "/p%20x/a%2Fb",
+                Some("x=1&y=%2F")
+            )
+        );
+        assert_eq!(split_url("http://a").unwrap().path, "/");
+        assert_eq!(split_url("http://a?x").unwrap().query, Some("x"));
+        for text in [
+            "",
+            "/path",
+            "://a/",
+            "ftp://a/",
+            "http:///x",
+            "http://u@a/",
+            "http://a b/",
+            "http://a,b/",
+            "http://a/x#y",
+            "http://a/x y",
+            "http://a/\u{7}",
+            "http://é/",
+            "javascript://a/",
+        ] {
+            assert!(split_url(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn s10_2_paths_and_methods_are_checked() {
+        assert_eq!(split_path("/a?b?c"), Ok(("/a", Some("b?c"))));
+        assert_eq!(split_path("/?"), Ok(("/", Some(""))));
+        assert_eq!(split_path("*"), Ok(("*", None)));
+        for text in ["", "a", "http://a/", "/a#b", "/a b", "/a\tb"] {
+            assert!(split_path(text).is_err(), "{text}");
+        }
+        assert!(checked_method("PROPFIND").is_ok());
+        assert!(checked_method("GE T").is_err() && checked_method("G\u{e9}T").is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! `/sign-in`: for people, sent here by a link, by ingress-nginx (`auth-signin`) or by nginx's `error_page 401`.
+//!
+//! The request is judged again: whoever may pass is sent back to where they came from, anybody else to `auth_url`. The address to come back to is
+//! `?rd=` (a path or an absolute URL), else the original request that the proxy describes.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use url::Url;
+
+use crate::request::Original;
+use crate::server::Service;
+use crate::server::answer::Exchange;
+use crate::server::forwarded::{Dialect, original};
+use crate::server::live::Live;
+use crate::server::respond::{self, Endpoint};
+
+/// Answers.
+pub async fn sign_in(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
+    let live = service.live.load();
+    let exchange = Exchange::begin(&service, &live, &request, Endpoint::SignIn);
+    let described = match original(&request, Dialect::Original, &live) {
+        Ok(original) => original,
+        Err(reason) => return exchange.refuse_unread(reason),
+    };
+    let wanted = wanted(&request);
+    let target = Target::of(&live, described, wanted.as_ref());
+    match exchange.decide(target.original) {
+        Ok(permit) => {
+            let place = target
+                .address
+                .or_else(|| live.returns.safe_place().cloned());
+            let response = match place {
+                Some(place) => respond::go_to(place.as_str()),
+                None => respond::allow(&live, &permit),
+            };
+            exchange.allow(&permit, response)
+        }
+        Err(refusal) => {
+            let Target { original, address } = target;
+            exchange.refuse(&refusal, &original, || address)
+        }
+    }
+}
+
+/// Where the person wants to go back to.
+enum Wanted {
+    /// The value of `rd`, decoded once.
+    Parameter(String),
+    /// `rd` stands there twice, with different values: nobody knows.
+    Unclear,
+}
+
+/// `None`: there is no `rd`, the proxy's headers say it.
+fn wanted(request: &HttpRequest) -> Option<Wanted> {
+    let own_query = request.uri().query()?;
+    let mut found: Option<String> = None;
+    for (name, value) in url::form_urlencoded::parse(own_query.as_bytes()) {
+        if name == "rd" {
+            if found.as_ref().is_some_and(|first| *first != value) {
+                return Some(Wanted::Unclear);
+            }
+            found = Some(value.into_owned());
+        }
+    }
+    found.map(Wanted::Parameter)
+}
+
+/// The request that is judged, and the address it may be returned to.
+struct Target<'r> {
+    original: Original<'r>,
+    address: Option<Url>,
+}
+
+impl<'r> Target<'r> {
+    fn of(live: &Live, described: Original<'r>, wanted: Option<&'r Wanted>) -> Self {
+        // Nobody described another request: this page is no place to come back to.
+        let is_this_request = described.path == "/sign-in";
+        match wanted {
+            None if is_this_request => Self {
+                original: described,
+                address: None,
+            },
+            None => Self {
+                original: described,
+                address: live.returns.of_request(&described),
+            },
+            Some(Wanted::Unclear) => Self {
+                original: described,
+                address: None,
+            },
+            Some(Wanted::Parameter(value)) => {
+                let without_fragment = value.split('#').next().unwrap_or_default();
+                let query = without_fragment.split_once('?').map(|(_, query)| query);
+                Self {
+                    original: Original { query, ..described },
+                    address: live.returns.of_parameter(&described, value),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Sockets: TCP and Unix, several at once.
+
+use std::fmt;
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use crate::config::{Fault, OneOrMany};
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `HOST:PORT`.
+    Tcp(String),
+    /// `unix:/PATH`.
+    Unix(PathBuf),
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpListener),
+    /// Unix, with its path.
+    Unix(UnixListener, PathBuf),
+}
+
+/// The mode of a Unix socket: the service and its group, where the proxy is.
+const SOCKET_MODE: u32 = 0o660;
+
+impl Address {
+    /// Reads the addresses of a setting. `path` names it in faults.
+    #[must_use]
+    pub fn parse_all(addresses: &OneOrMany, path: &str) -> (Vec<Self>, Vec<Fault>) {
+        let mut parsed = Vec::new();
+        let mut faults = Vec::new();
+        for (index, text) in addresses.items().iter().enumerate() {
+            match Self::parse(text) {
+                Some(address) => parsed.push(address),
+                None => faults.push(Fault::new(
+                    format!("{path}[{index}]"),
+                    format!("`{text}`"),
+                    "`HOST:PORT` or `unix:/PATH`",
+                    "for example `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` or `unix:/run/jwtgate.sock`",
+                )),
+            }
+        }
+        (parsed, faults)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return path.starts_with('/').then(|| Self::Unix(path.into()));
+        }
+        let (host, port) = text.rsplit_once(':')?;
+        let is_bracketed = host.starts_with('[') && host.ends_with(']');
+        let is_host = !host.is_empty() && (is_bracketed || !host.contains(':'));
+        (is_host && port.parse::<u16>().is_ok()).then(|| Self::Tcp(text.to_owned()))
+    }
+
+    /// Opens the sockets of this address: a name such as `localhost` may have several.
+    ///
+    /// # Errors
+    /// The system refuses, or something that is no stale socket stands at the path.
+    pub fn bind(&self) -> io::Result<Vec<Socket>> {
+        match self {
+            Self::Tcp(address) => address
+                .to_socket_addrs()?
+                .map(|address| TcpListener::bind(address).map(Socket::Tcp))
+                .collect(),
+            Self::Unix(path) => {
+                remove_stale_socket(path)?;
+                let listener = UnixListener::bind(path)?;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
+                Ok(vec![Socket::Unix(listener, path.clone())])
+            }
+        }
+    }
+}
+
+/// Removes a socket that nobody listens on any more. A living one, and whatever is no socket, stays.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    let facts = match std::fs::symlink_metadata(path) {
+        Ok(facts) => facts,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !facts.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "something that is no socket stands at this path",
+        ));
+    }
+    if UnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another process listens on this socket",
+        ));
+    }
+    std::fs::remove_file(path)
+}
+
+impl Socket {
+    /// The path of a Unix socket, to be removed at the end.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(_, path) => Some(path),
+        }
+    }
+}
+
+impl fmt::Display for Socket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(formatter),
+                Err(error) => error.fmt(formatter),
+            },
+            Self::Unix(_, path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => formatter.write_str(address),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        for text in [
+            "127.0.0.1:8080",
+            "[::1]:0",
+            "localhost:80",
+            "unix:/run/x.sock",
+        ] {
+            assert_eq!(Address::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "", "8080", ":8080", "::1:8080", "a:99999", "unix:x", "unix:", "a:b",
+        ] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The outer world: HTTP in, HTTP out. The only room that knows actix and the headers of proxies.
+//!
+//! `routes` is the one table of endpoints; `forwarded` reads what a proxy says of the original request, in one place; `answer` asks the
+//! gate and records what came of it; `respond` is the only place with status codes; `page` and `accept` serve people; `listen` opens
+//! sockets; `span` is the root span. It never looks inside a token.
+
+pub mod accept;
+pub mod admin;
+pub mod answer;
+pub mod forwarded;
+pub mod handlers;
+pub mod listen;
+pub mod live;
+pub mod page;
+pub mod respond;
+pub mod routes;
+pub mod span;
+pub mod trust;
+
+pub use live::{Live, Service};

@@ -1,0 +1,228 @@
+//! Answers: the only place with status codes.
+//!
+//! Outside, every bad token looks the same; what differs is only what RFC 6750 §3.1 lets differ. Nothing of a token, a key or an
+//! expected value ever stands in an answer.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde_json::json;
+
+use crate::gate::Permit;
+use crate::reason::{Outward, Reason};
+
+use super::live::Live;
+use super::page::{self, Words};
+
+/// Which endpoint answers; they differ in what their callers understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// nginx's `auth_request` knows 2xx, 401 and 403; anything else becomes its 500.
+    Verify,
+    /// Proxies that pass the whole answer on.
+    ForwardAuth,
+    /// People.
+    SignIn,
+    /// Applications and their scripts.
+    UserInfo,
+}
+
+/// How an answer can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// A page.
+    Person,
+    /// Problem JSON (RFC 9457).
+    Program,
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const X_AUTH_REDIRECT: HeaderName = HeaderName::from_static("x-auth-redirect");
+
+/// How long a client may wait before it asks again when nothing can be decided, in seconds.
+const RETRY_AFTER: &str = "5";
+
+/// The request may pass: exactly 200 (Envoy takes 204 for a denial), no body, every identity header.
+#[must_use]
+pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
+    let mut response = HttpResponse::new(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.reserve(live.identity_headers.len() + 1);
+    let values = permit.verified().identity().values();
+    for (name, value) in live.identity_headers.iter().zip(values) {
+        // The gate lets no control character through, so the value fits; were it otherwise, nobody may pass.
+        let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else {
+            return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        headers.insert(name.clone(), value);
+    }
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// The person may go on to this address.
+#[must_use]
+pub fn go_to(address: &str) -> HttpResponse {
+    let mut builder = HttpResponse::Found();
+    builder.insert_header((header::LOCATION, address));
+    finish(&mut builder)
+}
+
+/// The person is sent to sign in.
+#[must_use]
+pub fn sign_in(address: &str, bounces: &str) -> HttpResponse {
+    let mut builder = HttpResponse::Found();
+    builder
+        .insert_header((header::LOCATION, address))
+        .insert_header((header::SET_COOKIE, bounces));
+    finish(&mut builder)
+}
+
+/// The identity, for applications.
+#[must_use]
+pub fn identity(json: &serde_json::Value) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, NO_STORE))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF))
+        .json(json)
+}
+
+/// What a refusal can offer a person.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Offer<'o> {
+    /// The address to sign in at, for `X-Auth-Redirect` or a link.
+    pub sign_in: Option<&'o str>,
+    /// Whether the person has been sent to sign in too often.
+    pub is_looping: bool,
+}
+
+/// The status of a refusal at an endpoint.
+#[must_use]
+pub fn status(endpoint: Endpoint, reason: Reason) -> StatusCode {
+    match reason.outward() {
+        Outward::NoToken | Outward::BadToken => StatusCode::UNAUTHORIZED,
+        Outward::BadRequest if endpoint == Endpoint::Verify => StatusCode::UNAUTHORIZED,
+        Outward::BadRequest => StatusCode::BAD_REQUEST,
+        Outward::Forbidden
+            if reason == Reason::RequestMalformed && endpoint != Endpoint::Verify =>
+        {
+            StatusCode::BAD_REQUEST
+        }
+        Outward::Forbidden => StatusCode::FORBIDDEN,
+        Outward::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Outward::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The request may not pass.
+#[must_use]
+pub fn refuse(
+    live: &Live,
+    endpoint: Endpoint,
+    reason: Reason,
+    audience: Audience,
+    offer: Offer<'_>,
+) -> HttpResponse {
+    let status = status(endpoint, reason);
+    let mut builder = HttpResponse::build(status);
+    let challenges = &live.challenges;
+    match reason.outward() {
+        Outward::NoToken => {
+            builder.insert_header((header::WWW_AUTHENTICATE, challenges.no_token.clone()));
+        }
+        Outward::BadToken => {
+            builder.insert_header((header::WWW_AUTHENTICATE, challenges.invalid_token.clone()));
+        }
+        Outward::BadRequest => {
+            builder.insert_header((header::WWW_AUTHENTICATE, challenges.invalid_request.clone()));
+        }
+        Outward::Unavailable => {
+            builder.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+        }
+        Outward::Forbidden | Outward::TooLarge => {}
+    }
+    if endpoint == Endpoint::Verify
+        && let Some(address) = offer.sign_in
+    {
+        builder.insert_header((X_AUTH_REDIRECT, address));
+    }
+    let (title, text) = words(status, reason, offer);
+    match audience {
+        Audience::Program => {
+            let body = json!({
+                "type": "about:blank",
+                "title": title,
+                "status": status.as_u16(),
+                "detail": text,
+            });
+            builder.insert_header((header::CONTENT_TYPE, PROBLEM));
+            with_body(&mut builder, body.to_string())
+        }
+        Audience::Person => {
+            let link = offer.sign_in.map(|address| ("Sign in", address));
+            let markup = page::render(status, Words { title, text, link });
+            builder
+                .insert_header((header::CONTENT_TYPE, HTML))
+                .insert_header((
+                    header::CONTENT_SECURITY_POLICY,
+                    page::content_security_policy(),
+                ));
+            with_body(&mut builder, markup.into_string())
+        }
+    }
+}
+
+fn words(status: StatusCode, reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
+    if offer.is_looping {
+        return (
+            "Signing in did not work",
+            "You were sent to sign in several times within a minute and came back without valid credentials. \
+             Please check that your browser accepts cookies, then try again; if it goes on, tell whoever runs this service.",
+        );
+    }
+    match (reason.outward(), status) {
+        (Outward::NoToken, _) => (
+            "Not signed in",
+            "Valid credentials are needed to open this.",
+        ),
+        (Outward::BadToken, _) => (
+            "Not signed in",
+            "The credentials that were sent are not valid, or no longer. Please sign in again.",
+        ),
+        (Outward::BadRequest, _) => (
+            "Two different credentials",
+            "The request carries two different tokens. Send one; in a browser, delete the cookies of this site.",
+        ),
+        (Outward::Forbidden, StatusCode::BAD_REQUEST) => {
+            ("Bad request", "The request cannot be understood.")
+        }
+        (Outward::Forbidden, _) => ("Not allowed", "You may not open this."),
+        (Outward::TooLarge, _) => (
+            "Request too large",
+            "The request carries too many or too large headers. In a browser, delete the cookies of this site.",
+        ),
+        (Outward::Unavailable, _) => (
+            "Not available",
+            "This cannot be decided at the moment. Please try again in a moment.",
+        ),
+    }
+}
+
+fn finish(builder: &mut HttpResponseBuilder) -> HttpResponse {
+    builder
+        .insert_header((header::CACHE_CONTROL, NO_STORE))
+        .insert_header((header::REFERRER_POLICY, NO_REFERRER))
+        .finish()
+}
+
+fn with_body(builder: &mut HttpResponseBuilder, body: String) -> HttpResponse {
+    builder
+        .insert_header((header::CACHE_CONTROL, NO_STORE))
+        .insert_header((header::REFERRER_POLICY, NO_REFERRER))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF))
+        .body(body)
+}

@@ -1,0 +1,28 @@
+//! THE table of endpoints, grouped by who calls them. Nothing else exists.
+
+use actix_web::web::{self, ServiceConfig};
+
+use super::{admin, handlers};
+
+/// The main listener. Every method is taken: Envoy sends the client's own.
+pub fn main(config: &mut ServiceConfig) {
+    config
+        // Proxies.
+        .route("/verify", web::route().to(handlers::verify::verify))
+        .route(
+            "/forward-auth",
+            web::route().to(handlers::forward_auth::forward_auth),
+        )
+        // People.
+        .route("/sign-in", web::route().to(handlers::sign_in::sign_in))
+        // Applications.
+        .route("/userinfo", web::route().to(handlers::userinfo::userinfo));
+}
+
+/// The admin listener.
+pub fn admin(config: &mut ServiceConfig) {
+    config
+        .route("/healthz", web::get().to(admin::healthz))
+        .route("/readyz", web::get().to(admin::readyz))
+        .route("/metrics", web::get().to(admin::metrics));
+}

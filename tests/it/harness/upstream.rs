@@ -1,0 +1,134 @@
+//! The application behind the proxy: it tells what reached it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::tokens;
+
+/// An echo server on loopback. It lives as long as the test process.
+pub(crate) struct Upstream {
+    port: u16,
+    served: Arc<AtomicUsize>,
+}
+
+impl Upstream {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .port();
+        let served = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&served);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let counter = Arc::clone(&counter);
+                // A connection that ends in the middle of a request is the client's affair.
+                std::thread::spawn(move || serve(stream, &counter).ok());
+            }
+        });
+        Self { port, served }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many requests arrived.
+    pub(crate) fn served(&self) -> usize {
+        self.served.load(Ordering::SeqCst)
+    }
+}
+
+/// All values of a header in the echo of a request. Underscores are told from hyphens.
+pub(crate) fn echoed_headers(echo: &Value, name: &str) -> Vec<String> {
+    let headers = echo["headers"].as_array().expect("the echo lists headers");
+    headers
+        .iter()
+        .filter(|header| {
+            header[0]
+                .as_str()
+                .is_some_and(|key| key.eq_ignore_ascii_case(name))
+        })
+        .map(|header| header[1].as_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+fn serve(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let (method, target) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default(),
+        );
+        let headers = read_headers(&mut reader)?;
+        let value = |name: &str| {
+            headers
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
+        };
+        served.fetch_add(1, Ordering::SeqCst);
+        if value("Upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
+            reader.get_mut().write_all(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+            )?;
+            return echo(&mut reader);
+        }
+        let length = value("Content-Length")
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let seen = json!({
+            "method": method,
+            "target": target,
+            "headers": headers,
+            "body_length": length,
+            "body": tokens::encode(&body),
+        })
+        .to_string();
+        write!(
+            reader.get_mut(),
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{seen}",
+            seen.len()
+        )?;
+    }
+}
+
+fn read_headers(reader: &mut BufReader<TcpStream>) -> std::io::Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        if reader.read_until(b'\n', &mut line)? == 0 || line == b"\r\n" {
+            return Ok(headers);
+        }
+        let line = String::from_utf8_lossy(&line);
+        if let Some((name, value)) = line.split_once(':') {
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+    }
+}
+
+/// Gives back every byte, as a WebSocket server that echoes frames would.
+fn echo(reader: &mut BufReader<TcpStream>) -> std::io::Result<()> {
+    loop {
+        let bytes = reader.fill_buf()?.to_vec();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        reader.consume(bytes.len());
+        reader.get_mut().write_all(&bytes)?;
+    }
+}

