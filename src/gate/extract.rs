@@ -260,6 +260,8 @@ fn in_header<'r>(
 fn token_of<'r>(value: &'r [u8], scheme: &HeaderScheme) -> Option<&'r [u8]> {
     let blank = value.iter().position(|&byte| byte == b' ');
     let expected = match (scheme, blank) {
+        // The scheme alone, without a token.
+        (HeaderScheme::Auto, None) if value.eq_ignore_ascii_case(b"bearer") => return None,
         (HeaderScheme::Auto | HeaderScheme::Bare, None) => return Some(value),
         (HeaderScheme::Auto, Some(_)) => "bearer",
         (HeaderScheme::Named(name), Some(_)) => name,
@@ -397,7 +399,7 @@ mod tests {
         for value in ["Bearer x", "bearer x", "BEARER   x", "x"] {
             assert_eq!(in_header_as("auto", value), Ok("x".to_owned()), "{value}");
         }
-        for value in ["Basic x", "Digest a=b, c=d", "", " "] {
+        for value in ["Basic x", "Digest a=b, c=d", "", " ", "Bearer", "bearer "] {
             assert_eq!(in_header_as("auto", value), Err(Reason::TokenMissing));
         }
         assert_eq!(in_header_as("Bearer", "x"), Err(Reason::TokenMissing));

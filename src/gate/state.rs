@@ -45,8 +45,8 @@ pub struct Issuer {
 }
 
 /// The encoded headers of verified tokens, each with the key and the algorithm it led to: an issuer signs with few headers, so a
-/// look-up here spares decoding and parsing one (about 1 µs). Only headers of *verified* tokens enter, so garbage fills nothing;
-/// it is bounded, and it dies with the state.
+/// look-up here spares decoding and parsing one (about 1 µs). Only headers of *verified* tokens enter, so garbage fills nothing,
+/// and only such as fit a single key; it is bounded, and it dies with the state.
 #[derive(Debug, Default)]
 pub struct KnownHeaders(ArcSwap<HashMap<Box<[u8]>, KnownHeader, ahash::RandomState>>);
 

@@ -148,7 +148,7 @@ fn check_known(known: KnownHeader, parts: &Compact<'_>) -> Result<KnownHeader, F
     })
 }
 
-/// Reads the header, chooses the key, checks the signature, and remembers the header when it holds.
+/// Reads the header, chooses the key, checks the signature, and remembers the header when it holds and leads to one key only.
 fn check_new(state: &State, parts: &Compact<'_>) -> Result<KnownHeader, Failure> {
     let malformed = Failure::new(Reason::TokenMalformed);
     let Ok(json) = base64url::decode(parts.header) else {
@@ -172,18 +172,17 @@ fn check_new(state: &State, parts: &Compact<'_>) -> Result<KnownHeader, Failure>
     let signature = base64url::decode_into(parts.signature, &mut buffer)
         .map_err(|_| failure(Reason::TokenMalformed))?;
     state.issuer.claims.judge_type(&header).map_err(failure)?;
-    let mut candidates = state
-        .issuer
-        .keys
-        .candidates(header.algorithm, kid)
-        .map_err(|miss| {
+    let candidates = || {
+        let keys = &state.issuer.keys;
+        keys.candidates(header.algorithm, kid).map_err(|miss| {
             failure(match miss {
                 Miss::NoKeys => Reason::KeyUnavailable,
                 Miss::UnknownKid => Reason::KeyUnknown,
                 Miss::Algorithm => Reason::TokenAlgorithm,
             })
-        })?;
-    let key = candidates
+        })
+    };
+    let key = candidates()?
         .find(|key| key.verifies(header.algorithm, parts.signing_input, signature))
         .ok_or_else(|| failure(Reason::TokenSignature))?;
     let known = KnownHeader {
@@ -191,6 +190,9 @@ fn check_new(state: &State, parts: &Compact<'_>) -> Result<KnownHeader, Failure>
         key: Arc::clone(key),
         kid: kid.map(Into::into),
     };
-    state.known_headers.remember(parts.header, &known);
+    // Where several keys fit a header (no `kid`, or one that two keys share), the next token with it may be another key's.
+    if candidates()?.nth(1).is_none() {
+        state.known_headers.remember(parts.header, &known);
+    }
     Ok(known)
 }

@@ -140,30 +140,23 @@ impl ReturnPolicy {
         if !is_path {
             return None;
         }
-        let on_own_host = original.host.and_then(|host| {
-            // Where nobody said which scheme the client used, the one that the allow list knows is right.
-            let schemes = match original.scheme {
-                Some(scheme) => [Some(scheme), None],
-                None => [Some(Scheme::Https), Some(Scheme::Http)],
-            };
-            schemes
-                .into_iter()
-                .flatten()
-                .find_map(|scheme| self.allowed(&format!("{}://{host}{target}", scheme.as_str())))
-        });
-        on_own_host.or_else(|| self.on_public_url(original, target))
+        let Some(host) = original.host else {
+            return self.on_public_url(target);
+        };
+        // Where nobody said which scheme the client used, the one that the allow list knows is right.
+        let schemes = match original.scheme {
+            Some(scheme) => [Some(scheme), None],
+            None => [Some(Scheme::Https), Some(Scheme::Http)],
+        };
+        schemes
+            .into_iter()
+            .flatten()
+            .find_map(|scheme| self.allowed(&format!("{}://{host}{target}", scheme.as_str())))
     }
 
-    /// The same path under `public_url`, when the request was for its host, whatever the scheme and port in between.
-    fn on_public_url(&self, original: &Original<'_>, target: &str) -> Option<Url> {
-        let public = self.public_url.as_ref()?;
-        if let Some(host) = original.host {
-            let own = Url::parse(&format!("https://{host}/")).ok()?;
-            if own.host() != public.host() {
-                return None;
-            }
-        }
-        let origin = public.origin().ascii_serialization();
+    /// The same path under `public_url`, for a request without a host (HTTP/1.0).
+    fn on_public_url(&self, target: &str) -> Option<Url> {
+        let origin = self.public_url.as_ref()?.origin().ascii_serialization();
         self.cleaned(Url::parse(&format!("{origin}{target}")).ok()?)
     }
 
@@ -437,23 +430,29 @@ mod tests {
     }
 
     #[test]
-    fn the_public_host_is_returned_to_by_its_public_address() {
-        // TLS ends elsewhere: the request arrived by http, or on another port.
-        let public_only = Config {
+    fn without_return_hosts_only_the_public_address_is_returned_to() {
+        let policy = policy(&Config {
             return_hosts: Vec::new(),
             ..config()
+        });
+        let returned = |scheme, host| {
+            let original = Original {
+                scheme,
+                host,
+                ..request("", "/x", Some("q"))
+            };
+            policy.of_request(&original).map(String::from)
         };
-        let policy = policy(&public_only);
-        let mut original = request("app.example.com:8000", "/x", Some("q"));
-        original.scheme = Some(Scheme::Http);
+        let public = Some("https://app.example.com/x?q".to_owned());
         assert_eq!(
-            policy.of_request(&original).unwrap().as_str(),
-            "https://app.example.com/x?q"
+            returned(Some(Scheme::Https), Some("app.example.com")),
+            public
         );
-        original.host = None;
-        assert!(policy.of_request(&original).is_some());
-        original.host = Some("evil.example");
-        assert_eq!(policy.of_request(&original), None);
+        assert_eq!(returned(None, Some("app.example.com")), public);
+        assert_eq!(returned(None, None), public);
+        assert_eq!(returned(Some(Scheme::Http), Some("app.example.com")), None);
+        assert_eq!(returned(None, Some("app.example.com:8443")), None);
+        assert_eq!(returned(None, Some("evil.example")), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Each endpoint reads the headers of its own dialect and no other, so that a client's own `X-Forwarded-Uri` means nothing behind an
 //! nginx that sets `X-Original-URI`, and the other way around. They are believed from trusted peers only.
 
+use std::net::Ipv6Addr;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
@@ -45,7 +47,7 @@ pub fn original<'r>(
     live: &Live,
 ) -> Result<Original<'r>, Reason> {
     let headers = request.headers();
-    if size(request) > live.max_header_bytes {
+    if target_size(request) > MAX_TARGET_BYTES || size(request) > live.max_header_bytes {
         return Err(Reason::RequestTooLarge);
     }
     let names = match dialect {
@@ -61,13 +63,13 @@ pub fn original<'r>(
         return Err(Reason::ProxyUntrusted);
     }
     let own = itself(request)?;
-    let method = match single(headers, names.method)? {
+    let method = match stated(headers, names.method)? {
         Some(method) => checked_method(method)?,
         None => own.method,
     };
     let whole = match names.url {
         Some(name) if live.original_request != Some(OriginalRequestHeader::Uri) => {
-            single(headers, name)?.map(split_url).transpose()?
+            stated(headers, name)?.map(split_url).transpose()?
         }
         _ => None,
     };
@@ -76,7 +78,7 @@ pub fn original<'r>(
     let parts = if is_pinned_to_url {
         None
     } else {
-        single(headers, names.uri)?.map(split_path).transpose()?
+        stated(headers, names.uri)?.map(split_path).transpose()?
     };
     if let Some(url) = whole {
         if parts.is_some_and(|(path, query)| (path, query) != (url.path, url.query)) {
@@ -150,20 +152,32 @@ fn itself(request: &HttpRequest) -> Result<Original<'_>, Reason> {
     })
 }
 
-/// The bytes of the request line and of the header lines, about as they came.
+/// The longest request target, in bytes.
+const MAX_TARGET_BYTES: usize = 16 * 1024;
+
+fn target_size(request: &HttpRequest) -> usize {
+    let uri = request.uri();
+    uri.path().len() + uri.query().map_or(0, str::len)
+}
+
+/// The bytes of the header lines, about as they came.
 fn size(request: &HttpRequest) -> usize {
     const SEPARATORS: usize = ": \r\n".len();
-    let uri = request.uri();
-    let line = uri.path().len() + uri.query().map_or(0, str::len);
     let headers = request
         .headers()
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS);
-    line + headers.sum::<usize>()
+    headers.sum()
 }
 
-/// The one value of a header; none when it is absent or empty. Different values are ambiguous.
+/// The one value of a header; none when it is absent or empty: some proxies empty what they do not know (ingress-nginx does with
+/// `X-Forwarded-Proto`). Different values are ambiguous.
 fn single<'r>(headers: &'r HeaderMap, name: &str) -> Result<Option<&'r str>, Reason> {
+    Ok(stated(headers, name)?.filter(|text| !text.is_empty()))
+}
+
+/// The one value of a header; none when it is absent. Different values are ambiguous.
+fn stated<'r>(headers: &'r HeaderMap, name: &str) -> Result<Option<&'r str>, Reason> {
     let mut found: Option<&'r [u8]> = None;
     for value in headers.get_all(name) {
         match found {
@@ -172,17 +186,14 @@ fn single<'r>(headers: &'r HeaderMap, name: &str) -> Result<Option<&'r str>, Rea
             Some(_) => return Err(Reason::RequestAmbiguous),
         }
     }
-    let Some(bytes) = found.filter(|bytes| !bytes.is_empty()) else {
-        return Ok(None);
-    };
-    std::str::from_utf8(bytes)
-        .map(Some)
-        .map_err(|_| Reason::RequestMalformed)
+    found
+        .map(|bytes| std::str::from_utf8(bytes).map_err(|_| Reason::RequestMalformed))
+        .transpose()
 }
 
 fn checked_method(text: &str) -> Result<&str, Reason> {
     // RFC 9110 §5.6.2: a token; no known method is longer than 16 letters.
-    let is_token = text.len() <= 32
+    let is_token = (1..=32).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
@@ -203,11 +214,26 @@ fn scheme(text: &str) -> Option<Scheme> {
 
 /// A host and perhaps a port, with no user part, path or list in it. Whether it is a *known* host is asked where it matters.
 fn checked_host(text: &str) -> Result<&str, Reason> {
-    let is_plain = text.len() <= 260
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte));
-    is_plain.then_some(text).ok_or(Reason::RequestMalformed)
+    let is_name = |name: &str| {
+        (1..=253).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    let is_address = |name: &str| {
+        let inner = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok())
+    };
+    let is_host = |name: &str| is_name(name) || is_address(name);
+    let is_with_port = || {
+        text.rsplit_once(':')
+            .is_some_and(|(name, port)| is_host(name) && port.parse::<u16>().is_ok())
+    };
+    (is_host(text) || is_with_port())
+        .then_some(text)
+        .ok_or(Reason::RequestMalformed)
 }
 
 fn split_url(text: &str) -> Result<Original<'_>, Reason> {
@@ -264,6 +290,7 @@ mod tests {
             )
         );
         assert_eq!(split_url("http://a").unwrap().path, "/");
+        assert!(split_url("http://[::1]:8080/").is_ok() && split_url("http://my_app/").is_ok());
         assert_eq!(split_url("http://a?x").unwrap().query, Some("x"));
         for text in [
             "",
@@ -278,6 +305,11 @@ mod tests {
             "http://a/x y",
             "http://a/\u{7}",
             "http://é/",
+            "http://a:99999/",
+            "http://a:/",
+            "http://a:b/",
+            "http://::1/",
+            "http://[::1/",
             "javascript://a/",
         ] {
             assert!(split_url(text).is_err(), "{text}");

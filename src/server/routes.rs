@@ -1,6 +1,7 @@
 //! THE table of endpoints, grouped by who calls them. Nothing else exists.
 
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Route, guard};
 
 use super::{admin, handlers};
 
@@ -22,7 +23,11 @@ pub fn main(config: &mut ServiceConfig) {
 /// The admin listener.
 pub fn admin(config: &mut ServiceConfig) {
     config
-        .route("/healthz", web::get().to(admin::healthz))
-        .route("/readyz", web::get().to(admin::readyz))
-        .route("/metrics", web::get().to(admin::metrics));
+        .route("/healthz", reading().to(admin::healthz))
+        .route("/readyz", reading().to(admin::readyz))
+        .route("/metrics", reading().to(admin::metrics));
+}
+
+fn reading() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }

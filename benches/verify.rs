@@ -1,0 +1,129 @@
+//! What a decision costs, layer by layer: the raw signature check, the verifier on a token it has not seen, the cache's hit, and the
+//! refusal of garbage. Run it with `cargo bench --bench verify`; ratios within one run are what to trust, not times across machines.
+
+#![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jwtgate::app;
+use jwtgate::clock::Timestamp;
+use jwtgate::config::{Config, Secret, TokenSource};
+use jwtgate::gate::{self, Credential, State, cache, verify};
+use jwtgate::jose::signing_key::{PrivateKey, SigningKey};
+use jwtgate::jose::{Algorithm, Compact, Family, HmacSecret, base64url, jwk};
+use jwtgate::request::RawToken;
+use serde_json::json;
+
+const AUDIENCE: &str = "https://app.example.com/";
+const ISSUER: &str = "https://idp.example.com/realms/main";
+
+struct Subject {
+    state: State,
+    token: String,
+    now: Timestamp,
+}
+
+/// A gate with one fresh key, and a token of usual size: 20 groups, about 1 KB of claims.
+fn subject(algorithm: Algorithm) -> Subject {
+    let (signing, set) = if algorithm.family() == Family::Hmac {
+        let secret = HmacSecret::new((0_u8..64).collect()).expect("not empty");
+        let set = jwk::secret_to_json(&secret, "bench", algorithm);
+        (SigningKey::from_secret(&secret, Some(algorithm)), set)
+    } else {
+        let private = PrivateKey::generate(algorithm.family(), 2048).expect("a key");
+        let set = jwk::to_json(private.public(), "bench", algorithm);
+        (SigningKey::from_private(&private, Some(algorithm)), set)
+    };
+    let now = Timestamp::now();
+    let groups: Vec<_> = (0..20)
+        .map(|index| format!("department-{index:02}-of-the-company"))
+        .collect();
+    let claims = json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "00u1a2b3c4d5e6f7g8h9", "username": "alice",
+        "email": "alice@example.com", "iat": now.seconds(), "exp": now.seconds() + 3600, "groups": groups,
+    });
+    let config = Config {
+        jwks: Some(Secret::from(json!({ "keys": [set] }).to_string().as_str())),
+        expected_audience: AUDIENCE.into(),
+        expected_issuer: ISSUER.into(),
+        ..Config::default()
+    };
+    let (state, _, faults) = app::compile_gate(&config, now);
+    let signing = signing.expect("a fitting algorithm");
+    Subject {
+        state: state.unwrap_or_else(|| unreachable!("{faults:?}")),
+        token: signing
+            .sign(Some("bench"), "JWT", &claims)
+            .expect("a signature"),
+        now,
+    }
+}
+
+fn algorithms(criterion: &mut Criterion) {
+    for algorithm in Algorithm::all() {
+        let subject = subject(algorithm);
+        let token = RawToken::new(subject.token.as_bytes());
+        let parts = Compact::split(token.bytes()).expect("a token");
+        let signature = base64url::decode(parts.signature).expect("base64url");
+        let key = subject.state.issuer.keys.keys().first().expect("a key");
+        let mut group = criterion.benchmark_group(algorithm.name());
+        group.throughput(Throughput::Elements(1));
+        group.bench_function("raw signature check", |bencher| {
+            bencher.iter(|| key.verifies(algorithm, black_box(parts.signing_input), &signature));
+        });
+        group.bench_function("miss: the whole verifier", |bencher| {
+            bencher.iter(|| verify::verify(&subject.state, black_box(token), subject.now).is_ok());
+        });
+        group.finish();
+    }
+}
+
+fn cached(criterion: &mut Criterion) {
+    let subject = subject(Algorithm::from_name("RS256").expect("in the table"));
+    let credential = Credential {
+        token: RawToken::new(subject.token.as_bytes()),
+        source: TokenSource::Header,
+    };
+    let mut group = criterion.benchmark_group("cache");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("digest of the token", |bencher| {
+        bencher.iter(|| cache::digest(black_box(credential.token)));
+    });
+    group.bench_function("hit", |bencher| {
+        bencher.iter(|| gate::admit(&subject.state, black_box(credential), subject.now).is_ok());
+    });
+    group.finish();
+}
+
+fn garbage(criterion: &mut Criterion) {
+    let subject = subject(Algorithm::from_name("RS256").expect("in the table"));
+    let good = &subject.token;
+    let (message, signature) = good.rsplit_once('.').expect("a token");
+    let flipped = format!("{message}.{}", signature.chars().rev().collect::<String>());
+    let cases = [
+        ("not a token", "x".repeat(1000)),
+        ("20,000 dots", ".".repeat(16_000)),
+        ("alg none", "eyJhbGciOiJub25lIn0.e30.".to_owned()),
+        (
+            "deep JSON header",
+            format!("{}.e30.AA", base64url::encode("[".repeat(8000).as_bytes())),
+        ),
+        ("wrong signature", flipped),
+    ];
+    let mut group = criterion.benchmark_group("refusal");
+    for (name, token) in &cases {
+        let credential = Credential {
+            token: RawToken::new(token.as_bytes()),
+            source: TokenSource::Header,
+        };
+        group.bench_function(*name, |bencher| {
+            bencher
+                .iter(|| gate::admit(&subject.state, black_box(credential), subject.now).is_err());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, algorithms, cached, garbage);
+criterion_main!(benches);
