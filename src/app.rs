@@ -52,7 +52,7 @@ struct Limits {
     connections_per_worker: usize,
     header_timeout: Duration,
     drain_delay: Duration,
-    drain_timeout: Duration,
+    drain_seconds: u128,
 }
 
 /// Compiles a configuration. The plan is `None` when a fault stops the start; warnings come beside a plan.
@@ -62,15 +62,30 @@ pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
     let (main, found) = Address::parse_all(&config.server.listen, "server.listen");
     faults.extend(found);
     if main.is_empty() && !any_stops(&faults) {
-        faults.push(Fault::new(
-            "server.listen",
-            "no address",
-            "at least one address",
-            "for example `listen = [\"127.0.0.1:8080\"]`",
-        ));
+        faults.push(
+            Fault::new(
+                "server.listen",
+                "no address",
+                "at least one address",
+                "for example `listen = [\"127.0.0.1:8080\"]`",
+            )
+            .absent(),
+        );
     }
     let (admin, found) = Address::parse_all(&config.admin.listen, "admin.listen");
     faults.extend(found);
+    if let Some(shared) = admin
+        .iter()
+        .find(|address| address.is_fixed() && main.contains(address))
+    {
+        faults.push(Fault::new(
+            "admin.listen",
+            format!("`{shared}`, which `server.listen` has too"),
+            "an address of its own",
+            "the admin listener must never be the public one; 127.0.0.1:8081 is its default",
+        ));
+    }
+    judge_times(config, &mut faults);
     let metrics = Metrics::default();
     let Some(gate) = gate else {
         // Without keys there is no gate; what else is wrong is told all the same.
@@ -88,6 +103,24 @@ pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
         request_spans: config.log.request_spans,
     });
     (plan, faults)
+}
+
+fn judge_times(config: &Config, faults: &mut Vec<Fault>) {
+    const LEAST: Duration = Duration::from_secs(1);
+    let times = [
+        ("server.header_timeout", config.server.header_timeout),
+        ("server.drain_timeout", config.server.drain_timeout),
+    ];
+    for (key, time) in times {
+        if time.0 < LEAST {
+            faults.push(Fault::new(
+                key,
+                format!("`{time}`"),
+                "1 second or more",
+                "there is no switching this limit off: it protects the service from clients that hold connections",
+            ));
+        }
+    }
 }
 
 /// Compiles what the gate decides by, and where people are sent.
@@ -131,7 +164,7 @@ impl Limits {
             connections_per_worker: connections.div_ceil(workers),
             header_timeout: server.header_timeout.0,
             drain_delay: server.drain_delay.0,
-            drain_timeout: server.drain_timeout.0,
+            drain_seconds: server.drain_timeout.0.as_millis().div_ceil(1000),
         }
     }
 }
@@ -326,7 +359,7 @@ fn server(
     .max_connections(limits.connections_per_worker)
     .client_request_timeout(limits.header_timeout)
     .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(limits.drain_timeout.as_secs().max(1))
+    .shutdown_timeout(u64::try_from(limits.drain_seconds).unwrap_or(u64::MAX))
     // Signals are ours: actix would stop at once on SIGINT.
     .disable_signals();
     for socket in sockets {

@@ -68,7 +68,10 @@ fn sources() -> Vec<Source> {
             let path = entry.expect("a readable entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                // `#[cfg(test)] mod tests;`
+                && !path.ends_with("tests.rs")
+            {
                 let inner = path.strip_prefix(&source_folder).expect("below src/");
                 let first = inner.components().next().expect("a name");
                 let room = Path::new(first.as_os_str()).with_extension("");

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::clock::Timestamp;
+use crate::config::fault::joined;
 use crate::config::{Fault, Severity};
 
 use super::{ConfigFile, Exit, print};
@@ -28,7 +29,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
     let (_, found) = app::plan(&loaded.config, Timestamp::now());
-    let faults = joined(loaded.faults, found);
+    let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let count = |severity| {
         faults
             .iter()
@@ -47,7 +48,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             || "the environment (no file was found)".to_owned(),
             |file| file.display().to_string(),
         );
-        print::data(format_args!("{file}: {errors} errors, {warnings} warnings"));
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        print::data(format_args!("{file}: {errors}, {warnings}"));
     }
     let is_refused = errors > 0 || (arguments.strict && warnings > 0);
     Ok(if is_refused {
@@ -55,15 +57,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     } else {
         Exit::Fine
     })
-}
-
-/// Faults of form first, then those of meaning. Where the form is at fault, that something is *missing* says nothing: it may be
-/// what could not be read.
-pub(super) fn joined(form: Vec<Fault>, mut meaning: Vec<Fault>) -> Vec<Fault> {
-    if crate::config::fault::any_stops(&form) {
-        meaning.retain(|fault| !fault.found.starts_with("no") && fault.found != "nothing");
-    }
-    form.into_iter().chain(meaning).collect()
 }
 
 fn as_json(fault: &Fault) -> serde_json::Value {
@@ -74,4 +67,9 @@ fn as_json(fault: &Fault) -> serde_json::Value {
         "expected": fault.expected,
         "hint": fault.hint,
     })
+}
+
+fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::clock::Timestamp;
-use crate::config::fault::any_stops;
+use crate::config::fault::{any_stops, joined};
 use crate::config::{Config, TokenSource};
 use crate::gate::{self, Credential, State};
 use crate::jose::Algorithm;
@@ -56,7 +56,7 @@ const STEPS: [(Step, &str, &str); 6] = [
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
     let (gate, _, found) = app::compile_gate(&loaded.config, Timestamp::now());
-    let faults = super::check::joined(loaded.faults, found);
+    let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let Some(gate) = gate.filter(|_| !any_stops(&faults)) else {
         for fault in &faults {
             print::say(format_args!("{fault}\n"));

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::app;
 use crate::clock::Timestamp;
+use crate::config::fault::joined;
 use crate::config::{Fault, Severity};
 use crate::telemetry::logs::Logs;
 
@@ -22,7 +23,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
     let (plan, found) = app::plan(&loaded.config, Timestamp::now());
-    let faults = super::check::joined(loaded.faults, found);
+    let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let Some(plan) = plan.filter(|_| !crate::config::fault::any_stops(&faults)) else {
         for fault in &faults {
             print::say(format_args!("{fault}\n"));

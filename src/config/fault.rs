@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, told so that a person can mend it.
 
 use std::fmt;
+use std::path::Path;
 
 /// One thing that is wrong or weak.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Fault {
     pub expected: String,
     /// What to do.
     pub hint: String,
+    /// Whether something is lacking, which may be because what stands there could not be read.
+    pub is_absence: bool,
 }
 
 /// How bad it is.
@@ -40,6 +43,16 @@ impl Fault {
             found: found.into(),
             expected: expected.into(),
             hint: hint.into(),
+            is_absence: false,
+        }
+    }
+
+    /// The same fault or warning, because something is lacking.
+    #[must_use]
+    pub fn absent(self) -> Self {
+        Self {
+            is_absence: true,
+            ..self
         }
     }
 
@@ -80,6 +93,29 @@ impl fmt::Display for Fault {
             self.hint
         )
     }
+}
+
+/// Faults of form and faults of meaning, together. That something is lacking is left out where a fault of form says why: the
+/// value could not be read, its key is misspelt, or the whole file is no TOML.
+#[must_use]
+pub fn joined(form: Vec<Fault>, mut meaning: Vec<Fault>, file: Option<&Path>) -> Vec<Fault> {
+    let is_unread = file.is_some_and(|file| {
+        let file = file.display().to_string();
+        form.iter().any(|fault| fault.path == file)
+    });
+    let explains = |form: &Fault, key: &str| {
+        form.path.starts_with(key) || form.hint.contains(&format!("`{key}`"))
+    };
+    meaning.retain(|fault| {
+        let is_explained = || {
+            fault
+                .path
+                .split(", ")
+                .any(|key| form.iter().any(|form| explains(form, key)))
+        };
+        !fault.is_absence || !(is_unread || is_explained())
+    });
+    form.into_iter().chain(meaning).collect()
 }
 
 /// Whether any of them stops the start.

@@ -108,12 +108,28 @@ fn read(path: &Path, faults: &mut Vec<Fault>) -> Value {
         Err(error) => {
             faults.push(Fault::new(
                 shown,
-                error.to_string(),
-                format!("valid {format:?}"),
-                "mend the syntax; nothing behind this point was read",
+                without_source_lines(&error.to_string()),
+                format!("valid {}", format_name(format)),
+                "mend the syntax; nothing in the file was read",
             ));
             Value::Object(Map::new())
         }
+    }
+}
+
+/// A parser's message without the source lines that it shows: one of them may hold a secret.
+fn without_source_lines(message: &str) -> String {
+    let is_message = |line: &&str| !line.trim().is_empty() && !line.contains('|');
+    let lines: Vec<_> = message.lines().filter(is_message).map(str::trim).collect();
+    lines.join(": ")
+}
+
+const fn format_name(format: config::FileFormat) -> &'static str {
+    match format {
+        config::FileFormat::Toml => "TOML",
+        config::FileFormat::Yaml => "YAML",
+        config::FileFormat::Json => "JSON",
+        _ => "configuration",
     }
 }
 
@@ -356,6 +372,25 @@ mod tests {
             ]
         );
         assert_eq!(loaded.faults[0].hint, "did you mean `JWTGATE_COOKIE_NAME`?");
+    }
+
+    #[test]
+    fn s17_1_a_syntax_error_does_not_show_the_line_it_stands_in() {
+        for (suffix, text) in [
+            (".toml", "secret = Sup3rS3cret\n"),
+            (".toml", "secret = \"Sup3rS3cret\\q\"\n"),
+            (".toml", "secret = \"\"\"Sup3rS3cret\n"),
+            (".toml", "secret Sup3rS3cret\n"),
+            (".yaml", "secret: \"Sup3rS3cret\n"),
+            (".yaml", "secret: Sup3rS3cret: x\n"),
+            (".json", "{\"secret\": Sup3rS3cret}"),
+            (".json", "{\"secret\": \"Sup3rS3cret\n\"}"),
+        ] {
+            let loaded = load(Some(file(suffix, text).path()), []);
+            let told = format!("{:?}", loaded.faults);
+            assert!(!loaded.faults.is_empty(), "{text}");
+            assert!(!told.contains("Sup3r"), "{told}");
+        }
     }
 
     #[test]

@@ -135,7 +135,8 @@ pub(super) fn is_secret(schema: &Value) -> bool {
 }
 
 /// The name among `known` that is closest to `name`, if any is close.
-pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .filter(|(distance, known)| *distance <= 2 + known.len() / 5)
@@ -152,21 +153,32 @@ pub(super) fn names(schema: &Value) -> impl Iterator<Item = &str> {
         .map(|(name, _)| name.as_str())
 }
 
-fn unknown(schema: &Value, name: &str, path: &str) -> Fault {
-    let hint = match (retired(name), nearest(name, names(schema))) {
-        (Some(hint), _) => hint.to_owned(),
-        (None, Some(near)) => format!("did you mean `{near}`?"),
-        (None, None) => "`jwtgate config reference` lists every key".to_owned(),
+fn unknown(known: &Value, name: &str, path: &str) -> Fault {
+    let table = path.rsplit_once('.').map(|(table, _)| table);
+    let is_of_top_level = || names(&schema()).any(|known| known == name);
+    let hint = match (not_here(name), nearest(name, names(known)), table) {
+        (Some(hint), ..) => hint.to_owned(),
+        (None, _, Some(table)) if is_of_top_level() => {
+            format!(
+                "`{name}` is a key of the top level: move it above `[{table}]`, for a table goes on to the next one"
+            )
+        }
+        (None, Some(near), _) => format!("did you mean `{near}`?"),
+        (None, None, _) => "`jwtgate config reference` lists every key".to_owned(),
     };
     Fault::new(path, format!("a key named `{name}`"), "a known key", hint)
 }
 
-/// Names of the package that this one replaces, and that have no place here.
-fn retired(name: &str) -> Option<&'static str> {
+/// Names that people may expect, from the package that this one replaces or from others, and what to do instead.
+fn not_here(name: &str) -> Option<&'static str> {
     match name {
         "create_system_users" => {
             Some("it concerns JupyterHub's own users: set it in jupyterhub_config.py")
         }
+        "jwks_url" | "jwks_uri" => Some(
+            "key sets are not fetched yet: save the set to a file and name that in `jwks_file`",
+        ),
+        "issuers" => Some("there is one issuer so far: describe it at the top level"),
         _ => None,
     }
 }
@@ -207,22 +219,25 @@ fn found(schema: &Value, value: &Value) -> String {
 }
 
 fn hint(schema: &Value, value: &Value) -> String {
+    let near = value
+        .as_str()
+        .and_then(|text| nearest(text, enumeration(schema).into_iter()));
     match (kind(schema), value) {
         ("array", Value::String(text)) => format!("write it as a list: [\"{text}\"]"),
         ("string", Value::Number(number)) if format_of(schema) == Some("duration") => {
             format!("write the unit: \"{number}s\"")
         }
         ("string", Value::Number(_) | Value::Bool(_)) => "put it in quotes".to_owned(),
-        ("integer" | "boolean", Value::String(_)) => "write it without quotes".to_owned(),
-        _ => match enumeration(schema).as_slice() {
-            [] => "see `jwtgate config reference`".to_owned(),
-            options => value
-                .as_str()
-                .and_then(|text| nearest(text, options.iter().copied()))
-                .map_or_else(
-                    || "see `jwtgate config reference`".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                ),
+        ("integer", Value::String(text)) if text.parse::<u64>().is_ok() => {
+            "write it without quotes".to_owned()
+        }
+        ("boolean", Value::String(text)) if text.parse::<bool>().is_ok() => {
+            "write it without quotes".to_owned()
+        }
+        _ => match (near, schema.get("default")) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, Some(default)) if !default.is_null() => format!("the default is {default}"),
+            (None, _) => "`jwtgate config reference` explains it".to_owned(),
         },
     }
 }
@@ -326,14 +341,14 @@ mod tests {
             [
                 ("expected_audiense", "did you mean `expected_audience`?"),
                 ("leeway", "write the unit: \"30s\""),
-                ("require_exp", "write it without quotes"),
+                ("require_exp", "the default is true"),
                 ("token_sources", "write it as a list: [\"header\"]"),
                 ("on_multiple_tokens", "did you mean `first`?"),
                 (
                     "create_system_users",
                     "it concerns JupyterHub's own users: set it in jupyterhub_config.py"
                 ),
-                ("server.workers", "see `jwtgate config reference`"),
+                ("server.workers", "`jwtgate config reference` explains it"),
                 ("server.listem", "did you mean `listen`?"),
                 ("server.trusted_proxies[1]", "put it in quotes"),
             ]

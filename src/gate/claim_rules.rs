@@ -71,7 +71,7 @@ impl ClaimRules {
                 "nothing",
                 "the audience of your application's tokens",
                 "without it, a token that the issuer made for any other application is accepted here",
-            ));
+            ).absent());
         }
         for (key, list) in [
             ("expected_audience", &audiences),

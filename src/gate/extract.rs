@@ -157,7 +157,7 @@ fn warn(config: &Config, sources: &[Place], faults: &mut Vec<Fault>) {
             "no source of tokens",
             "at least one",
             "name a header (`header_name = \"Authorization\"`) or a cookie, and list it in `token_sources`",
-        ));
+        ).absent());
     }
     let is_on = |key| sources.iter().any(|place| place.key() == key);
     if is_on("param_name") {

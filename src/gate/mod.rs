@@ -26,6 +26,9 @@ pub mod refusal;
 pub mod state;
 pub mod verify;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::clock::Timestamp;

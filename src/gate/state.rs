@@ -48,10 +48,10 @@ pub struct Issuer {
 /// look-up here spares decoding and parsing one (about 1 µs). Only headers of *verified* tokens enter, so garbage fills nothing,
 /// and only such as fit a single key; it is bounded, and it dies with the state.
 #[derive(Debug, Default)]
-pub struct KnownHeaders(ArcSwap<HashMap<Box<[u8]>, KnownHeader, ahash::RandomState>>);
+pub struct KnownHeaders(ArcSwap<HashMap<Box<[u8]>, Arc<KnownHeader>, ahash::RandomState>>);
 
 /// What a known header leads to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct KnownHeader {
     /// The algorithm, which the key allows.
     pub algorithm: Algorithm,
@@ -68,12 +68,12 @@ const MAX_HEADER_BYTES: usize = 1024;
 impl KnownHeaders {
     /// What this encoded header leads to.
     #[must_use]
-    pub fn get(&self, encoded: &[u8]) -> Option<KnownHeader> {
+    pub fn get(&self, encoded: &[u8]) -> Option<Arc<KnownHeader>> {
         self.0.load().get(encoded).cloned()
     }
 
     /// Remembers the header of a token that has been verified.
-    pub fn remember(&self, encoded: &[u8], known: &KnownHeader) {
+    pub fn remember(&self, encoded: &[u8], known: &Arc<KnownHeader>) {
         let is_full = self.0.load().len() >= MAX_HEADERS;
         if is_full || encoded.len() > MAX_HEADER_BYTES {
             return;
@@ -81,7 +81,7 @@ impl KnownHeaders {
         self.0.rcu(|headers| {
             let mut headers = HashMap::clone(headers);
             if headers.len() < MAX_HEADERS {
-                headers.insert(encoded.into(), known.clone());
+                headers.insert(encoded.into(), Arc::clone(known));
             }
             headers
         });

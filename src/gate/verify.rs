@@ -124,32 +124,26 @@ impl Failure {
 }
 
 /// Checks the signature with the key that this very header has led to before.
-fn check_known(known: KnownHeader, parts: &Compact<'_>) -> Result<KnownHeader, Failure> {
+fn check_known(known: Arc<KnownHeader>, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, Failure> {
     let mut buffer = [0; MAX_SIGNATURE];
-    let holds = match base64url::decode_into(parts.signature, &mut buffer) {
-        Ok(signature) => known
-            .key
-            .verifies(known.algorithm, parts.signing_input, signature),
-        Err(_) => {
-            return Err(Failure {
-                reason: Reason::TokenMalformed,
-                algorithm: Some(known.algorithm),
-                kid: known.kid,
-            });
-        }
-    };
-    if holds {
-        return Ok(known);
-    }
-    Err(Failure {
-        reason: Reason::TokenSignature,
+    let failure = |reason| Failure {
+        reason,
         algorithm: Some(known.algorithm),
-        kid: known.kid,
-    })
+        kid: known.kid.clone(),
+    };
+    let signature = base64url::decode_into(parts.signature, &mut buffer)
+        .map_err(|_| failure(Reason::TokenMalformed))?;
+    if !known
+        .key
+        .verifies(known.algorithm, parts.signing_input, signature)
+    {
+        return Err(failure(Reason::TokenSignature));
+    }
+    Ok(known)
 }
 
 /// Reads the header, chooses the key, checks the signature, and remembers the header when it holds and leads to one key only.
-fn check_new(state: &State, parts: &Compact<'_>) -> Result<KnownHeader, Failure> {
+fn check_new(state: &State, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, Failure> {
     let malformed = Failure::new(Reason::TokenMalformed);
     let Ok(json) = base64url::decode(parts.header) else {
         return Err(malformed);
@@ -185,11 +179,11 @@ fn check_new(state: &State, parts: &Compact<'_>) -> Result<KnownHeader, Failure>
     let key = candidates()?
         .find(|key| key.verifies(header.algorithm, parts.signing_input, signature))
         .ok_or_else(|| failure(Reason::TokenSignature))?;
-    let known = KnownHeader {
+    let known = Arc::new(KnownHeader {
         algorithm: header.algorithm,
         key: Arc::clone(key),
         kid: kid.map(Into::into),
-    };
+    });
     // Where several keys fit a header (no `kid`, or one that two keys share), the next token with it may be another key's.
     if candidates()?.nth(1).is_none() {
         state.known_headers.remember(parts.header, &known);

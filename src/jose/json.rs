@@ -44,8 +44,14 @@ pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 /// The text was not one strict JSON value.
 #[derive(Debug, thiserror::Error)]
-#[error("not one JSON value with unique member names: {0}")]
-pub struct NotJson(#[from] serde_json::Error);
+pub enum NotJson {
+    /// The grammar of RFC 8259, or a member name twice.
+    #[error("not one JSON value with unique member names: {0}")]
+    Syntax(#[from] serde_json::Error),
+    /// The encoding (RFC 8259 §8.1).
+    #[error("not UTF-8: {0}")]
+    Encoding(#[from] std::str::Utf8Error),
+}
 
 impl<'a> Json<'a> {
     /// Reads one value.
@@ -53,7 +59,9 @@ impl<'a> Json<'a> {
     /// # Errors
     /// What RFC 8259 does not allow, text behind the value, nesting deeper than 128, a member name twice in one object.
     pub fn parse(text: &'a [u8]) -> Result<Self, NotJson> {
-        Ok(serde_json::from_slice(text)?)
+        // Checked as a whole once, which is cheaper than string by string.
+        let text = std::str::from_utf8(text)?;
+        Ok(serde_json::from_str(text)?)
     }
 
     /// The string, if it is one.

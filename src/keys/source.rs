@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::config::fault::any_stops;
+use crate::config::schema::nearest;
 use crate::config::{Config, Fault, OneOrMany, Secret};
 use crate::jose::{Algorithm, VerifyingKey};
 
@@ -30,12 +31,15 @@ enum Source {
 pub fn load(config: &Config, now: Timestamp) -> (Option<KeySet>, Vec<Fault>) {
     let mut faults = Vec::new();
     let allowed = algorithms(config.algorithms.as_ref(), &mut faults);
-    let source = choose(config, &mut faults).and_then(|named| named.open(&mut faults));
-    let Some(source) = source.filter(|_| !any_stops(&faults)) else {
+    // Whatever is at fault so far, what can be read is judged: all faults come at once.
+    let Some(named) = choose(config, &mut faults) else {
+        return (None, faults);
+    };
+    let Some(source) = named.open(&mut faults) else {
         return (None, faults);
     };
     let rules = Rules {
-        allowed: allowed.as_deref(),
+        allowed: allowed.as_deref().filter(|list| !list.is_empty()),
         secret_encoding: config.secret_encoding,
         danger_weak_secret: config.danger_allow_weak_secret,
         now,
@@ -54,7 +58,7 @@ pub fn load(config: &Config, now: Timestamp) -> (Option<KeySet>, Vec<Fault>) {
             (keys, Selection::ByKid)
         }
     };
-    refuse_published(config, &keys, &mut faults);
+    refuse_published(config, named.key(), &keys, &mut faults);
     let set = (!any_stops(&faults)).then(|| KeySet::new(keys, selection));
     (set, faults)
 }
@@ -75,15 +79,20 @@ fn algorithms(list: Option<&OneOrMany>, faults: &mut Vec<Fault>) -> Option<Vec<A
         if let Some(algorithm) = Algorithm::from_name(name) {
             algorithms.push(algorithm);
         } else {
+            let known: Vec<_> = Algorithm::all().map(Algorithm::name).collect();
+            let hint = match nearest(name, known.iter().copied()) {
+                _ if name.eq_ignore_ascii_case("none") => {
+                    "unsigned tokens are never accepted".to_owned()
+                }
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "names are compared byte for byte: mind the case".to_owned(),
+            };
+            let expected = format!("one of {}", known.join(", "));
             faults.push(Fault::new(
                 "algorithms",
                 format!("`{name}`"),
-                "HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA",
-                if name.eq_ignore_ascii_case("none") {
-                    "unsigned tokens are never accepted"
-                } else {
-                    "names are compared byte for byte: mind the case"
-                },
+                expected,
+                hint,
             ));
         }
     }
@@ -102,7 +111,7 @@ fn choose<'c>(config: &'c Config, faults: &mut Vec<Fault>) -> Option<Named<'c>> 
                 "none of them",
                 "one source of keys",
                 "name the issuer's certificate (`signing_certificate = \"certs/idp.crt\"`), its key set (`jwks_file`), or the shared secret (`secret_file`)",
-            ));
+            ).absent());
             return None;
         }
         [_] => {}
@@ -213,7 +222,7 @@ impl Text {
     }
 }
 
-fn refuse_published(config: &Config, keys: &[VerifyingKey], faults: &mut Vec<Fault>) {
+fn refuse_published(config: &Config, source: &str, keys: &[VerifyingKey], faults: &mut Vec<Fault>) {
     if !keys.iter().any(|key| demo::is_published(key.thumbprint())) {
         return;
     }
@@ -221,14 +230,14 @@ fn refuse_published(config: &Config, keys: &[VerifyingKey], faults: &mut Vec<Fau
     let expected = "a key of your own";
     faults.push(if config.danger_demo_keys {
         Fault::warning(
-            "danger_demo_keys",
+            source,
             found,
             expected,
             "replace it before anybody relies on it",
         )
     } else {
         Fault::new(
-            "signing_certificate, secret, jwks",
+            source,
             found,
             expected,
             "name your issuer's key, or set `danger_demo_keys = true` for a demonstration",

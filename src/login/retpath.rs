@@ -273,6 +273,7 @@ fn web_url(key: &str, text: &str, faults: &mut Vec<Fault>) -> Option<Url> {
     if text.is_empty() {
         return None;
     }
+    let mut hint = "write it as a browser's address bar would show it".to_owned();
     let found = match Url::parse(text) {
         Ok(url) if !matches!(url.scheme(), "https" | "http") => {
             "another scheme than https or http".to_owned()
@@ -282,13 +283,17 @@ fn web_url(key: &str, text: &str, faults: &mut Vec<Fault>) -> Option<Url> {
             "a user part".to_owned()
         }
         Ok(url) => return Some(url),
+        Err(url::ParseError::RelativeUrlWithoutBase) => {
+            hint = format!("did you mean `https://{text}`?");
+            "no scheme".to_owned()
+        }
         Err(error) => error.to_string(),
     };
     faults.push(Fault::new(
         key,
         format!("`{text}`: {found}"),
         "an absolute URL such as `https://auth.example.com/login`",
-        "write it as a browser's address bar would show it",
+        hint,
     ));
     None
 }
@@ -324,7 +329,7 @@ fn judge_sign_in(config: &Config, auth_url: &Url, parameter: &str, faults: &mut 
             "nothing, and no `public_url` either",
             "the hosts that people may be sent back to",
             "people are sent to `auth_url` without a return address: name your application's host, as in `return_hosts = [\"app.example.com\"]`",
-        ));
+        ).absent());
     }
 }
 

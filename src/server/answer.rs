@@ -12,6 +12,7 @@ use crate::gate::Lookup;
 use crate::gate::{self, Permit, Refusal};
 use crate::reason::{Outward, Reason};
 use crate::request::{Original, RequestView};
+use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Ending;
 
 use super::accept::{Unstated, is_page_load, takes_html};
@@ -56,10 +57,8 @@ impl<'r> Exchange<'r> {
             headers: &headers,
             original,
         };
-        let decide = || gate::decide(&self.live.gate, &view, Timestamp::now());
-        let decision = catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
-            self.service.metrics.panicked();
-            Err(Refusal::without_token(Reason::Internal))
+        let decision = guarded(&self.service.metrics, || {
+            gate::decide(&self.live.gate, &view, Timestamp::now())
         });
         let lookup = match &decision {
             Ok(permit) => permit.lookup(),
@@ -200,6 +199,17 @@ impl<'r> Exchange<'r> {
     }
 }
 
+/// Runs a decision. A panic in it is caught, counted, and a refusal.
+fn guarded(
+    metrics: &Metrics,
+    decide: impl FnOnce() -> Result<Permit, Refusal>,
+) -> Result<Permit, Refusal> {
+    catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+        metrics.panicked();
+        Err(Refusal::without_token(Reason::Internal))
+    })
+}
+
 /// A text without control, format and other characters that could forge or hide something on a terminal: they are escaped.
 fn printable(text: &str) -> String {
     text.chars()
@@ -302,6 +312,14 @@ mod tests {
                 "{forged}"
             );
         }
+    }
+
+    #[test]
+    fn s16_6_a_panic_is_a_refusal_of_this_request_only_and_is_counted() {
+        let metrics = Metrics::default();
+        let decision = guarded(&metrics, || panic!("on purpose"));
+        assert_eq!(decision.unwrap_err().reason(), Reason::Internal);
+        assert!(metrics.render().unwrap().contains("jwtgate_panics_total 1"));
     }
 
     #[test]

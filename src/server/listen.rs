@@ -50,6 +50,15 @@ impl Address {
         (parsed, faults)
     }
 
+    /// Whether it names one certain socket: port 0 takes any that is free.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        match self {
+            Self::Tcp(address) => !address.ends_with(":0"),
+            Self::Unix(_) => true,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
             return path.starts_with('/').then(|| Self::Unix(path.into()));

@@ -40,6 +40,7 @@ mod harness;
 mod admin;
 mod cli;
 mod cli_tokens;
+mod demo;
 mod forward_auth;
 mod hostile;
 mod identity;

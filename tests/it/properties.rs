@@ -7,7 +7,8 @@ use jwtgate::app;
 use jwtgate::clock::Timestamp;
 use jwtgate::config::{Config, Secret, TokenSource};
 use jwtgate::gate::{self, Credential, State};
-use jwtgate::jose::{Claims, Compact, Header, Json, Jwk, base64url};
+use jwtgate::jose::signing_key::PrivateKey;
+use jwtgate::jose::{Claims, Compact, Family, Header, Json, Jwk, base64url};
 use jwtgate::login::ReturnPolicy;
 use jwtgate::reason::Reason;
 use jwtgate::request::{Original, RawToken, Scheme};
@@ -27,24 +28,99 @@ fn now() -> i64 {
 
 fn state() -> &'static State {
     static STATE: OnceLock<State> = OnceLock::new();
-    STATE.get_or_init(|| {
-        let config = Config {
-            secret: Some(Secret::from(std::str::from_utf8(SECRET).expect("ASCII"))),
-            expected_audience: AUDIENCE.into(),
-            expected_issuer: ISSUER.into(),
-            ..Config::default()
-        };
-        let (state, _, faults) = app::compile_gate(&config, Timestamp::now());
-        state.unwrap_or_else(|| panic!("{faults:?}"))
+    STATE.get_or_init(fresh_state)
+}
+
+fn fresh_state() -> State {
+    compile(Config {
+        secret: Some(Secret::from(std::str::from_utf8(SECRET).expect("ASCII"))),
+        ..Config::default()
     })
 }
 
+fn compile(config: Config) -> State {
+    let config = Config {
+        expected_audience: AUDIENCE.into(),
+        expected_issuer: ISSUER.into(),
+        ..config
+    };
+    let (state, _, faults) = app::compile_gate(&config, Timestamp::now());
+    state.unwrap_or_else(|| panic!("{faults:?}"))
+}
+
+/// Keys of every type that the oracle knows, each with a gate for it.
+struct Pair {
+    algorithm: jsonwebtoken::Algorithm,
+    signing: jsonwebtoken::EncodingKey,
+    oracle: DecodingKey,
+    state: State,
+}
+
+fn pairs() -> &'static [Pair] {
+    static PAIRS: OnceLock<Vec<Pair>> = OnceLock::new();
+    PAIRS.get_or_init(|| {
+        use jsonwebtoken::Algorithm as Oracle;
+        let families = [
+            (
+                Family::Rsa,
+                vec![Oracle::RS256, Oracle::RS512, Oracle::PS256, Oracle::PS384],
+            ),
+            (Family::P256, vec![Oracle::ES256]),
+            (Family::P384, vec![Oracle::ES384]),
+            (Family::Ed25519, vec![Oracle::EdDSA]),
+        ];
+        families
+            .into_iter()
+            .flat_map(|(family, algorithms)| {
+                let private = PrivateKey::generate(family, 2048).expect("a key");
+                let pem = pem::encode(&pem::Pem::new("PRIVATE KEY", private.pkcs8()));
+                let public = rcgen::KeyPair::from_pem(&pem)
+                    .expect("a key")
+                    .public_key_pem();
+                algorithms
+                    .into_iter()
+                    .map(move |algorithm| pair(family, algorithm, &pem, &public))
+            })
+            .collect()
+    })
+}
+
+fn pair(family: Family, algorithm: jsonwebtoken::Algorithm, pem: &str, public: &str) -> Pair {
+    let (signing, oracle) = match family {
+        Family::Rsa => (
+            jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()),
+            DecodingKey::from_rsa_pem(public.as_bytes()),
+        ),
+        Family::Ed25519 => (
+            jsonwebtoken::EncodingKey::from_ed_pem(pem.as_bytes()),
+            DecodingKey::from_ed_pem(public.as_bytes()),
+        ),
+        _ => (
+            jsonwebtoken::EncodingKey::from_ec_pem(pem.as_bytes()),
+            DecodingKey::from_ec_pem(public.as_bytes()),
+        ),
+    };
+    Pair {
+        algorithm,
+        signing: signing.expect("a private key"),
+        oracle: oracle.expect("a public key"),
+        state: compile(Config {
+            signing_certificate_pem: Some(public.to_owned()),
+            ..Config::default()
+        }),
+    }
+}
+
 fn judge(token: &[u8]) -> Result<String, Reason> {
+    judge_by(state(), token, now())
+}
+
+fn judge_by(state: &State, token: &[u8], now: i64) -> Result<String, Reason> {
     let credential = Credential {
         token: RawToken::new(token),
         source: TokenSource::Header,
     };
-    gate::admit(state(), credential, Timestamp::from_seconds(now()))
+    gate::admit(state, credential, Timestamp::from_seconds(now))
         .map(|permit| permit.verified().identity().username().to_owned())
         .map_err(|refusal| refusal.reason())
 }
@@ -64,7 +140,8 @@ fn oracle(token: &str) -> bool {
     jsonwebtoken::decode::<Value>(token, &DecodingKey::from_secret(SECRET), &validation).is_ok()
 }
 
-/// Why we may refuse what the oracle accepts: it reads fewer claims, and lets pass what `docs/architecture.md` lists.
+/// Why we may refuse what the oracle accepts: it ignores `crit`, `b64`, `zip` and `enc`, lets pass an `aud` or `iss` of the wrong type or
+/// in a list, reads neither `iat` nor `cnf` nor `events`, and knows nothing of usernames.
 const STRICTER: [Reason; 11] = [
     Reason::TokenCritical,
     Reason::TokenEncrypted,
@@ -251,6 +328,49 @@ proptest! {
             }
             (Err(_), false) => {}
         }
+    }
+
+    #[test]
+    fn public_keys_are_judged_as_jsonwebtoken_judges_them(
+        index in 0_usize..7,
+        claims in claims(),
+        change in prop_oneof![Just(None), any::<(usize, u8)>().prop_map(Some)],
+    ) {
+        let pair = &pairs()[index];
+        let header = jsonwebtoken::Header::new(pair.algorithm);
+        let mut token = jsonwebtoken::encode(&header, &claims, &pair.signing).expect("a token");
+        if let Some((position, bit)) = change {
+            let mut bytes = token.into_bytes();
+            let position = position % bytes.len();
+            bytes[position] ^= 1 << (bit % 7);
+            token = String::from_utf8(bytes).expect("ASCII");
+        }
+        let mut validation = Validation::new(pair.algorithm);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[ISSUER]);
+        validation.leeway = 30;
+        validation.validate_nbf = true;
+        let accepts = jsonwebtoken::decode::<Value>(&token, &pair.oracle, &validation).is_ok();
+        match judge_by(&pair.state, token.as_bytes(), now()) {
+            Ok(_) => {
+                let is_beyond = ["exp", "nbf"].iter().any(|name| {
+                    let seconds = claims.get(*name).and_then(Value::as_f64);
+                    seconds.is_some_and(|seconds| !(0.0..1.8e19).contains(&seconds))
+                });
+                prop_assert!(accepts || is_beyond, "{token}");
+            }
+            Err(reason) => prop_assert!(!accepts || STRICTER.contains(&reason), "{reason:?} {token}"),
+        }
+    }
+
+    #[test]
+    fn a_cache_hit_is_judged_at_its_own_moment(claims in claims(), first in -200_000_i64..200_000, second in -200_000_i64..200_000) {
+        let token = sign(&json!({"alg": "HS256"}), &Value::Object(claims).to_string());
+        let (first, second) = (now() + first, now() + second);
+        let warm = fresh_state();
+        let _ = judge_by(&warm, token.as_bytes(), first);
+        let found = judge_by(&warm, token.as_bytes(), second);
+        prop_assert_eq!(found, judge_by(&fresh_state(), token.as_bytes(), second));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::http::Address;
+use super::http::{Address, Request};
 use super::wait;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_jwtgate");
@@ -177,6 +177,18 @@ impl Gate {
         self.output()
     }
 
+    /// Fails when a request of this process has panicked: a panic is caught, so only the counter and the log tell.
+    pub(crate) fn assert_no_panic(&self) {
+        let metrics = Request::get("/metrics").send(self.admin());
+        let text = String::from_utf8_lossy(&metrics.body).into_owned();
+        assert!(text.contains("jwtgate_panics_total 0"), "{text}");
+        assert!(
+            !self.output().contains("a panic was caught"),
+            "{}",
+            self.output()
+        );
+    }
+
     /// Resident memory now.
     pub(crate) fn rss_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
@@ -241,7 +253,7 @@ pub(crate) fn run(arguments: &[&str], stdin: &str) -> Ran {
 }
 
 /// The binary with an environment that says nothing about jwtgate.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(BINARY);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JWTGATE_") || name == "RUST_LOG" {
