@@ -12,11 +12,11 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
     target="$(rustc --print host-tuple)" \
-    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --bin jwtgate --target "$target" \
-    && cp "target/$target/release/jwtgate" /jwtgate
+    && RUSTFLAGS="-C target-feature=+crt-static" cargo build --profile dist --locked --bin jwtgate --target "$target" \
+    && cp "target/$target/dist/jwtgate" /jwtgate
 
 FROM scratch
-# What `jwks_url` and sign-in check a provider's certificate against.
+# For `jwks_url` and sign-in, which check a provider's certificate against.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /jwtgate /jwtgate
 USER 65532:65532

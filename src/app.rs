@@ -1,19 +1,15 @@
 //! From a configuration to a running service: every room's settings compiled and their faults joined, then sockets, workers, signals.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{Compat, Condition};
-use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_actix_web::TracingLogger;
 
 use crate::clock::Timestamp;
 use crate::config::fault::any_stops;
-use crate::config::{Config, Fault};
+use crate::config::{Config, Fault, Span};
 use crate::gate::cache::TokenCache;
 use crate::gate::claim_rules::ClaimRules;
 use crate::gate::extract::ExtractRules;
@@ -22,8 +18,8 @@ use crate::gate::state::KnownHeaders;
 use crate::gate::{Issuer, State};
 use crate::keys;
 use crate::login::ReturnPolicy;
-use crate::server::listen::{Address, Socket};
-use crate::server::span::RequestSpan;
+use crate::server::listen::{Address, Socket, SocketFile};
+use crate::server::serve::{self, Limits};
 use crate::server::{Live, Service, routes};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{CacheFacts, Facts};
@@ -37,22 +33,13 @@ pub struct Plan {
     metrics: Metrics,
     listeners: Listeners,
     limits: Limits,
+    drain_delay: Duration,
     request_spans: bool,
 }
 
 struct Listeners {
     main: Vec<Address>,
     admin: Vec<Address>,
-}
-
-/// What bounds the service.
-#[derive(Clone, Copy)]
-struct Limits {
-    workers: usize,
-    connections_per_worker: usize,
-    header_timeout: Duration,
-    drain_delay: Duration,
-    drain_seconds: u128,
 }
 
 /// Compiles a configuration. The plan is `None` when a fault stops the start; warnings come beside a plan.
@@ -85,6 +72,14 @@ pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
             "the admin listener must never be the public one; 127.0.0.1:8081 is its default",
         ));
     }
+    if let Some(open) = admin.iter().find(|address| !address.is_local()) {
+        faults.push(Fault::warning(
+            "admin.listen",
+            format!("`{open}`, which other machines may reach"),
+            "a loopback address or a Unix socket",
+            "the metrics tell issuers and volumes: let nobody but your monitoring reach it",
+        ));
+    }
     judge_times(config, &mut faults);
     let metrics = Metrics::default();
     let Some(gate) = gate else {
@@ -99,7 +94,8 @@ pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
         live,
         metrics,
         listeners: Listeners { main, admin },
-        limits: Limits::of(config),
+        limits: limits(config),
+        drain_delay: config.server.drain_delay.0,
         request_spans: config.log.request_spans,
     });
     (plan, faults)
@@ -107,17 +103,20 @@ pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
 
 fn judge_times(config: &Config, faults: &mut Vec<Fault>) {
     const LEAST: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_hours(1);
+    let server = &config.server;
     let times = [
-        ("server.header_timeout", config.server.header_timeout),
-        ("server.drain_timeout", config.server.drain_timeout),
+        ("server.header_timeout", server.header_timeout, LEAST),
+        ("server.drain_timeout", server.drain_timeout, LEAST),
+        ("server.drain_delay", server.drain_delay, Duration::ZERO),
     ];
-    for (key, time) in times {
-        if time.0 < LEAST {
+    for (key, time, least) in times {
+        if !(least..=MOST).contains(&time.0) {
             faults.push(Fault::new(
                 key,
                 format!("`{time}`"),
-                "1 second or more",
-                "there is no switching this limit off: it protects the service from clients that hold connections",
+                format!("from {} to 1 hour", Span(least)),
+                "these limits cannot be switched off: they protect the service from clients that hold connections, and its end from waiting for ever",
             ));
         }
     }
@@ -150,22 +149,20 @@ pub fn compile_gate(config: &Config, now: Timestamp) -> (Option<State>, ReturnPo
     (gate, returns, faults)
 }
 
-impl Limits {
-    fn of(config: &Config) -> Self {
-        let server = &config.server;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = server
-            .workers
-            .and_then(|workers| usize::try_from(workers).ok())
-            .unwrap_or(cores);
-        let connections = usize::try_from(server.max_connections).unwrap_or(usize::MAX);
-        Self {
-            workers,
-            connections_per_worker: connections.div_ceil(workers),
-            header_timeout: server.header_timeout.0,
-            drain_delay: server.drain_delay.0,
-            drain_seconds: server.drain_timeout.0.as_millis().div_ceil(1000),
-        }
+fn limits(config: &Config) -> Limits {
+    let server = &config.server;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = server
+        .workers
+        .and_then(|workers| usize::try_from(workers).ok())
+        .unwrap_or(cores);
+    let connections = usize::try_from(server.max_connections).unwrap_or(usize::MAX);
+    let drain = server.drain_timeout.0;
+    Limits {
+        workers,
+        connections_per_worker: connections.div_ceil(workers),
+        header_timeout: server.header_timeout.0,
+        drain_seconds: drain.as_secs() + u64::from(drain.subsec_nanos() > 0),
     }
 }
 
@@ -204,6 +201,7 @@ pub struct Bound {
     main: Vec<Socket>,
     admin: Vec<Socket>,
     limits: Limits,
+    drain_delay: Duration,
     request_spans: bool,
 }
 
@@ -229,6 +227,7 @@ impl Plan {
             main,
             admin,
             limits: self.limits,
+            drain_delay: self.drain_delay,
             request_spans: self.request_spans,
         })
     }
@@ -269,15 +268,15 @@ impl Bound {
     async fn serve(self) -> Result<(), StartError> {
         let mut signals = Signals::listen()?;
         let limits = self.limits;
-        let paths: Vec<PathBuf> = self
+        let files: Vec<SocketFile> = self
             .main
             .iter()
             .chain(&self.admin)
-            .filter_map(|socket| socket.path().map(Into::into))
+            .filter_map(Socket::file)
             .collect();
         announce("main", &self.main);
         announce("admin", &self.admin);
-        let main = server(
+        let main = serve::start(
             &self.service,
             self.main,
             routes::main,
@@ -291,7 +290,7 @@ impl Bound {
         let admin = if self.admin.is_empty() {
             None
         } else {
-            Some(server(
+            Some(serve::start(
                 &self.service,
                 self.admin,
                 routes::admin,
@@ -306,25 +305,23 @@ impl Bound {
         let name = signals.next().await;
         tracing::info!(signal = name, "draining");
         self.service.start_draining();
-        drain(&main_handle, &mut signals, limits).await;
+        drain(&main_handle, &mut signals, self.drain_delay).await;
         if let (Some(handle), Some(task)) = (admin_handle, admin_task) {
             handle.stop(false).await;
             let _ = task.await;
         }
         // The task ends with its server.
         let _ = main_task.await;
-        for path in paths {
-            let _ = std::fs::remove_file(path);
-        }
+        files.iter().for_each(SocketFile::remove);
         tracing::info!("stopped");
         Ok(())
     }
 }
 
 /// Goes on serving for the drain delay, then lets what is in flight finish. A second signal ends it at once.
-async fn drain(handle: &ServerHandle, signals: &mut Signals, limits: Limits) {
+async fn drain(handle: &ServerHandle, signals: &mut Signals, delay: Duration) {
     let gently = async {
-        tokio::time::sleep(limits.drain_delay).await;
+        tokio::time::sleep(delay).await;
         handle.stop(true).await;
     };
     tokio::select! {
@@ -336,41 +333,6 @@ async fn drain(handle: &ServerHandle, signals: &mut Signals, limits: Limits) {
     }
 }
 
-/// How long a connection may idle between requests. Longer than nginx keeps its own (60 s): the side that closes first must be the
-/// proxy, or it sends a request into a connection that is just being closed.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-fn server(
-    service: &Arc<Service>,
-    sockets: Vec<Socket>,
-    routes: fn(&mut web::ServiceConfig),
-    limits: Limits,
-    request_spans: bool,
-) -> io::Result<Server> {
-    let data = web::Data::from(Arc::clone(service));
-    let mut server = HttpServer::new(move || {
-        let spans = Compat::new(TracingLogger::<RequestSpan>::new());
-        App::new()
-            .app_data(data.clone())
-            .wrap(Condition::new(request_spans, spans))
-            .configure(routes)
-    })
-    .workers(limits.workers)
-    .max_connections(limits.connections_per_worker)
-    .client_request_timeout(limits.header_timeout)
-    .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(u64::try_from(limits.drain_seconds).unwrap_or(u64::MAX))
-    // Signals are ours: actix would stop at once on SIGINT.
-    .disable_signals();
-    for socket in sockets {
-        server = match socket {
-            Socket::Tcp(listener) => server.listen(listener)?,
-            Socket::Unix(listener, _) => server.listen_uds(listener)?,
-        };
-    }
-    Ok(server.run())
-}
-
 fn announce(listener: &str, sockets: &[Socket]) {
     for socket in sockets {
         tracing::info!(listener, address = %socket, "listening");
@@ -380,6 +342,7 @@ fn announce(listener: &str, sockets: &[Socket]) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -387,13 +350,20 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
+    /// The next signal that ends the service. A hang-up does not: a closed terminal is no reason to let nobody pass.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP is ignored: there is no reloading, restart the service instead");
+                }
+            }
         }
     }
 }

@@ -75,6 +75,8 @@ pub enum Outward {
     BadToken,
     /// The credentials are ambiguous: 400 `invalid_request`.
     BadRequest,
+    /// What the proxy sent cannot be understood: 400, or 403 where the caller knows no 400.
+    Malformed,
     /// The person is known, or the caller is, and may not: 403.
     Forbidden,
     /// The header block is too large: 431.
@@ -105,7 +107,7 @@ pub enum Step {
 }
 
 impl Reason {
-    /// Every reason, in the order of the pipeline. Its index here is a dense label for metrics.
+    /// Every reason, in the order of the pipeline: what the reference page lists.
     pub const ALL: [Self; 29] = [
         Self::ProxyUntrusted,
         Self::RequestAmbiguous,
@@ -170,7 +172,7 @@ impl Reason {
 
     #[expect(clippy::too_many_lines, reason = "a table, one entry for each reason")]
     const fn facts(self) -> Facts {
-        use Outward::{BadRequest, BadToken, Forbidden, NoToken, TooLarge, Unavailable};
+        use Outward::{BadRequest, BadToken, Forbidden, Malformed, NoToken, TooLarge, Unavailable};
         match self {
             Self::ProxyUntrusted => Facts {
                 code: "proxy.untrusted",
@@ -190,7 +192,7 @@ impl Reason {
                 code: "request.malformed",
                 meaning: "The proxy's headers do not describe a valid HTTP request.",
                 hint: "Compare the proxy's configuration with the shipped example; the method, scheme, host and URI must be plain.",
-                outward: Forbidden,
+                outward: Malformed,
                 step: Step::Request,
             },
             Self::RequestTooLarge => Facts {
@@ -251,7 +253,7 @@ impl Reason {
             },
             Self::TokenType => Facts {
                 code: "token.type",
-                meaning: "The token's `typ` is not the configured `token_type`.",
+                meaning: "The token's kind (`typ`, or an `events` claim) is not one that is accepted here.",
                 hint: "Send the kind of token that `token_type` names, for example an access token (`at+jwt`), not an ID token.",
                 outward: BadToken,
                 step: Step::Header,
@@ -402,6 +404,14 @@ mod tests {
                     .all(|byte| byte.is_ascii_lowercase() || byte == b'.' || byte == b'_')
             );
         }
+    }
+
+    #[test]
+    fn the_list_is_complete() {
+        let described = include_str!("reason.rs")
+            .matches("                code: \"")
+            .count();
+        assert_eq!(described, Reason::ALL.len());
     }
 
     #[test]

@@ -37,10 +37,7 @@ fn a_hit_allocates_nothing_and_a_refusal_of_garbage_next_to_nothing() {
         )
         .expect("a signature");
     let ask = |token: &str| {
-        let credential = Credential {
-            token: RawToken::new(token.as_bytes()),
-            source: TokenSource::Header,
-        };
+        let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
         gate::admit(&state, credential, now).is_ok()
     };
     assert!(ask(&token));

@@ -47,7 +47,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
 const FRAMEWORKS: [(&str, &[&str]); 5] = [
     ("actix_web", &["server", "app"]),
     ("tracing_actix_web", &["server", "app"]),
-    ("tokio", &["app"]),
+    ("tokio", &["server", "app"]),
     ("clap", &["cli"]),
     ("prometheus_client", &["telemetry"]),
 ];

@@ -10,7 +10,9 @@ use crate::config::{Fault, Severity};
 
 use super::{ConfigFile, Exit, print};
 
-/// Tell every fault and weakness of a configuration at once, each with its path, what was found, what was expected and a hint.
+/// Tell every fault and weakness of a configuration at once.
+///
+/// Each comes with its path, what was found, what was expected and a hint.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n\nExit codes: 0 fine or warnings only, 1 faults, 2 wrong usage."

@@ -6,10 +6,10 @@ use crate::config::{reference, schema};
 
 use super::{Exit, print};
 
-/// Print the JSON Schema, the reference page or an example file of the configuration.
+/// Print the schema, the reference or an example of the configuration.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate config example > jwtgate.toml\n  jwtgate config schema > jwtgate.schema.json"
+    after_help = "Examples:\n  jwtgate config example > jwtgate.toml\n  jwtgate config schema > jwtgate.schema.json\n\nExit codes: 0 printed, 2 wrong usage."
 )]
 pub(super) struct Arguments {
     /// What to print.

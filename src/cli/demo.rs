@@ -2,21 +2,26 @@
 
 use std::io::IsTerminal as _;
 
+use anyhow::{anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
 use crate::app::{self, StartError};
 use crate::clock::Timestamp;
-use crate::config::{Config, LogFormat, OneOrMany, Secret};
+use crate::config::{Config, LogFormat, OneOrMany, Secret, Severity};
 use crate::jose::signing_key::{PrivateKey, SigningKey};
 use crate::jose::{Algorithm, Family, jwk};
 use crate::telemetry::logs::Logs;
 
 use super::{Exit, print};
 
-/// Try it: a gate with fresh keys in memory, a token, and three curl lines that work. Ctrl-C ends it.
+/// Try it: fresh keys in memory, a token, and three curl lines that work.
+///
+/// Nothing is written anywhere. Ctrl-C ends it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  jwtgate demo\n  jwtgate demo --listen 127.0.0.1:0")]
+#[command(
+    after_help = "Examples:\n  jwtgate demo\n  jwtgate demo --listen 127.0.0.1:0\n\nExit codes: 0 ended by Ctrl-C, 2 it could not start."
+)]
 pub(super) struct Arguments {
     /// Where to listen. When it is taken, a free port is used.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -26,6 +31,11 @@ pub(super) struct Arguments {
 const AUDIENCE: &str = "https://app.example.com/";
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
+    if arguments.listen.starts_with("unix:") {
+        bail!(
+            "the demo listens on TCP, so that curl can be pasted: leave --listen out, or give HOST:PORT"
+        );
+    }
     print::say("making an RSA key …");
     let private = PrivateKey::generate(Family::Rsa, 2048)?;
     let signing = SigningKey::from_private(&private, Algorithm::from_name("RS256"))?;
@@ -40,8 +50,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         }),
     )?;
     let set = json!({ "keys": [jwk::to_json(private.public(), "demo", signing.algorithm())] });
-    let bound = match bind(&config(&arguments.listen, &set.to_string()), now) {
-        Err(StartError::Bind { .. }) => bind(&config("127.0.0.1:0", &set.to_string()), now)?,
+    let set = set.to_string();
+    let bound = match plan(&config(&arguments.listen, &set), now)?.bind(|| 0) {
+        Err(StartError::Bind { .. }) => plan(&config("127.0.0.1:0", &set), now)?.bind(|| 0)?,
         other => other?,
     };
     let address = bound.addresses().join("");
@@ -71,19 +82,16 @@ fn config(listen: &str, set: &str) -> Config {
     config
 }
 
-fn bind(config: &Config, now: Timestamp) -> Result<app::Bound, StartError> {
+fn plan(config: &Config, now: Timestamp) -> anyhow::Result<app::Plan> {
     let (plan, faults) = app::plan(config, now);
-    match plan {
-        Some(plan) => plan.bind(|| 0),
-        None => Err(std::io::Error::other(
-            faults
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n"),
-        )
-        .into()),
-    }
+    plan.ok_or_else(|| {
+        let faults: Vec<_> = faults
+            .iter()
+            .filter(|fault| fault.severity == Severity::Fault)
+            .map(ToString::to_string)
+            .collect();
+        anyhow!("the demo cannot start\n{}", faults.join("\n"))
+    })
 }
 
 fn tell(address: &str, token: &str) {

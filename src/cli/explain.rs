@@ -8,15 +8,19 @@ use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::{any_stops, joined};
 use crate::config::{Config, TokenSource};
-use crate::gate::{self, Credential, State};
-use crate::jose::Algorithm;
+use crate::gate::claim_path::ClaimPath;
+use crate::gate::{self, Credential, State, verify};
+use crate::jose::{Algorithm, Claims, Json};
 use crate::reason::{Reason, Step};
 use crate::request::RawToken;
 
 use super::input::TokenInput;
 use super::{ConfigFile, Exit, inspect, print};
 
-/// Tell why a token passes or not: each step, what failed, the reason code and what to do. The token itself is never printed.
+/// Tell why a token passes or not, step by step.
+///
+/// It is judged by the code that serves. The answer names the step that failed, the reason code and what to do; the token itself is
+/// never printed.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jwtgate explain --config jwtgate.toml < token.txt\n  jwtgate explain --token-env TOKEN --json\n\nExit codes: 0 it passes, 1 it does not, 2 it cannot be told (faults in the configuration, no token)."
@@ -64,10 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         bail!("the configuration has faults, so no token can be judged");
     };
     let token = arguments.token.read()?;
-    let credential = Credential {
-        token: RawToken::new(token.as_bytes()),
-        source: TokenSource::Header,
-    };
+    let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
     let decision = gate::admit(&gate, credential, Timestamp::now());
     let story = Story {
         config: &loaded.config,
@@ -167,7 +168,7 @@ impl Story<'_> {
             let found = value
                 .get(name)
                 .map_or_else(|| "absent".to_owned(), Value::to_string);
-            format!("{name} {}", found.escape_debug())
+            format!("{name} {}", printable(&found))
         };
         let list = |items: &[String]| format!("one of {items:?}");
         let not_later = || format!("not after now, {now}, plus {}", self.config.leeway);
@@ -195,17 +196,34 @@ impl Story<'_> {
             ),
             Reason::TokenNotYetValid => (member(&claims, "nbf"), not_later()),
             Reason::TokenIssuedInFuture => (member(&claims, "iat"), not_later()),
-            Reason::IdentityUsername => {
-                let names: Vec<_> = claims.as_object()?.keys().collect();
-                let fields = self.config.username_claim_field.items();
-                (
-                    format!("claims {names:?}"),
-                    format!("a username in {fields:?}"),
-                )
-            }
+            Reason::IdentityUsername => (
+                self.kinds(self.config.username_claim_field.items().iter()),
+                "text of 1 to 256 bytes that may stand in a header".to_owned(),
+            ),
+            Reason::IdentityInvalid => (
+                self.kinds(self.config.identity.headers.values()),
+                "text, or a list of text without commas, that may stand in a header".to_owned(),
+            ),
             _ => return None,
         };
         Some(pair)
+    }
+
+    /// What kind of value each of these claims has, its content left out.
+    fn kinds<'f>(&self, fields: impl Iterator<Item = &'f String>) -> String {
+        let payload = verify::payload_of_verified(RawToken::new(self.token.as_bytes()));
+        let payload = payload.unwrap_or_default();
+        let claims = Claims::parse(&payload).ok();
+        let kinds: Vec<_> = fields
+            .map(|field| {
+                let path = ClaimPath::parse(field).ok();
+                let value = path
+                    .zip(claims.as_ref())
+                    .and_then(|(path, claims)| path.resolve(claims).map(kind));
+                format!("`{field}` is {}", value.unwrap_or("absent"))
+            })
+            .collect();
+        kinds.join(", ")
     }
 
     fn algorithms(&self) -> String {
@@ -230,4 +248,28 @@ fn step_name(reason: Reason) -> &'static str {
         .iter()
         .find(|(step, ..)| *step == reason.step())
         .map_or("request", |(_, name, _)| name)
+}
+
+fn kind(value: &Json<'_>) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "an object",
+    }
+}
+
+/// A text without what could forge or hide something on a terminal: anything but letters, digits and plain signs is escaped.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_ascii_graphic() || character == ' ' || character.is_alphanumeric() {
+                character.to_string()
+            } else {
+                character.escape_unicode().to_string()
+            }
+        })
+        .collect()
 }

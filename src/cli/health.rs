@@ -12,10 +12,12 @@ use crate::server::listen::Address;
 
 use super::{ConfigFile, Exit, print};
 
-/// Ask the admin listener of a running service whether it lives, or with --ready whether it is ready.
+/// Ask a running service how it is, for images without a shell.
+///
+/// It asks the admin listener whether the service lives, or with --ready whether it is ready.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate health\n  jwtgate health --ready --config jwtgate.toml\n\nExit codes: 0 it does, 1 it does not or nobody answers, 2 wrong usage."
+    after_help = "Examples:\n  jwtgate health\n  jwtgate health --ready --config jwtgate.toml\n\nExit codes: 0 it lives (or is ready), 1 it does not, or nobody answers, 2 wrong usage."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

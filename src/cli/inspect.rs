@@ -9,10 +9,10 @@ use crate::jose::{Compact, base64url};
 use super::input::TokenInput;
 use super::{Exit, print};
 
-/// Show the header and the claims of a token, without believing them: nothing is verified.
+/// Show what a token says, without believing it: nothing is verified.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate inspect < token.txt\n  jwtgate inspect --token-env TOKEN --json\n\nExit codes: 0 shown, 1 not a token."
+    after_help = "Examples:\n  jwtgate inspect < token.txt\n  jwtgate inspect --token-env TOKEN --json\n\nExit codes: 0 shown, 1 not a token, 2 nothing to read."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

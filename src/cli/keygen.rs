@@ -15,18 +15,20 @@ use crate::jose::{Algorithm, Family, HmacSecret, jwk, thumbprint};
 
 use super::{Exit, print};
 
-/// Make a key for an algorithm: private and public key as PEM and as a JSON Web Key Set, or an HMAC secret.
+/// Make keys: RSA, EC, Ed25519 or HMAC.
+///
+/// A key pair comes as PEM (private and public) and as a JSON Web Key Set, a secret as text.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate keygen --algorithm ES256 --out keys/\n  jwtgate keygen --algorithm RS256 --bits 3072 --certificate idp.example.com --out keys/\n  jwtgate keygen --algorithm HS256 > secret.txt\n\nExit codes: 0 made, 2 not."
+    after_help = "Examples:\n  jwtgate keygen --algorithm ES256 --out keys/\n  jwtgate keygen --bits 3072 --certificate idp.example.com --out keys/\n  jwtgate keygen --algorithm HS256 > secret.txt\n\nExit codes: 0 made, 2 not."
 )]
 pub(super) struct Arguments {
     /// The algorithm that the key is for.
     #[arg(long, short, value_name = "ALG", default_value = "RS256", value_parser = super::mint::algorithm)]
     algorithm: Algorithm,
-    /// The size of an RSA key: 2048, 3072 or 4096.
-    #[arg(long, default_value_t = 2048, value_parser = rsa_bits)]
-    bits: u32,
+    /// The size of an RSA key: 2048 (without it), 3072 or 4096.
+    #[arg(long, value_parser = rsa_bits)]
+    bits: Option<u32>,
     /// The key's name in a key set. Without it: the RFC 7638 thumbprint.
     #[arg(long)]
     kid: Option<String>,
@@ -42,7 +44,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let made = if arguments.algorithm.family() == Family::Hmac {
+    let family = arguments.algorithm.family();
+    if arguments.bits.is_some() && family != Family::Rsa {
+        bail!("--bits is for RSA keys; {} has one size", family.name());
+    }
+    if arguments.certificate.is_some() && family == Family::Hmac {
+        bail!("a secret has no certificate: leave --certificate out");
+    }
+    let made = if family == Family::Hmac {
         secret(arguments)?
     } else {
         key_pair(arguments)?
@@ -130,7 +139,7 @@ fn secret(arguments: &Arguments) -> anyhow::Result<Vec<File>> {
 }
 
 fn key_pair(arguments: &Arguments) -> anyhow::Result<Vec<File>> {
-    let key = PrivateKey::generate(arguments.algorithm.family(), arguments.bits)?;
+    let key = PrivateKey::generate(arguments.algorithm.family(), arguments.bits.unwrap_or(2048))?;
     let kid = arguments
         .kid
         .clone()

@@ -14,10 +14,12 @@ use crate::keys::secret::{is_pem, without_final_line_break};
 
 use super::{Exit, print};
 
-/// Sign a token with a private key (PEM) or an HMAC secret. `iat` and `exp` are added unless they are given.
+/// Sign a token, for tests and services.
+///
+/// With a private key (PEM) or an HMAC secret. `iat` and `exp` are added unless they are given.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate mint --key private.pem --audience https://app.example.com --username alice\n  jwtgate mint --key secret.txt --algorithm HS256 --claims '{\"username\":\"alice\",\"groups\":[\"dev\"]}' --expires-in 5m\n\nExit codes: 0 printed, 2 not."
+    after_help = "Examples:\n  jwtgate mint --key private.pem --audience https://app.example.com --username alice\n  jwtgate mint --key secret.txt --claims '{\"username\":\"alice\"}' --expires-in 5m\n\nExit codes: 0 printed, 2 not."
 )]
 pub(super) struct Arguments {
     /// A private key in PEM, or a file with an HMAC secret.

@@ -38,25 +38,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service.
     Serve(serve::Arguments),
-    /// Try it: fresh keys in memory, a token, and curl lines that work.
     Demo(demo::Arguments),
-    /// Tell every fault and weakness of a configuration at once.
     Check(check::Arguments),
-    /// Tell why a token passes or not, step by step.
     Explain(explain::Arguments),
-    /// Make keys: RSA, EC, Ed25519 or HMAC.
     Keygen(keygen::Arguments),
-    /// Sign a token, for tests and services.
     Mint(mint::Arguments),
-    /// Show what a token says, without believing it.
     Inspect(inspect::Arguments),
-    /// Measure this machine: raw cryptography and decisions a second.
     Bench(bench::Arguments),
-    /// Print the schema, the reference or an example of the configuration.
     Config(config::Arguments),
-    /// Ask a running service how it is, for images without a shell.
     Health(health::Arguments),
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::reference;
 use crate::reason::{Outward, Reason};
+use crate::server::respond::{self, Endpoint};
 
 /// Every generated file: its path in the source tree and its content.
 #[must_use]
@@ -56,15 +57,19 @@ fn reasons() -> String {
          | code | outside | what happened | what to do |\n|---|---|---|---|\n",
     );
     for reason in Reason::ALL {
-        let outside = match reason.outward() {
-            Outward::NoToken => "401",
-            Outward::BadToken => "401 `invalid_token`",
-            Outward::BadRequest => "400 `invalid_request` (401 on `/verify`)",
-            Outward::Forbidden if reason == Reason::RequestMalformed => "400 (403 on `/verify`)",
-            Outward::Forbidden => "403",
-            Outward::TooLarge => "431",
-            Outward::Unavailable => "503",
+        let status = respond::status(Endpoint::ForwardAuth, reason);
+        let on_verify = respond::status(Endpoint::Verify, reason);
+        let error = match reason.outward() {
+            Outward::BadToken => " `invalid_token`",
+            Outward::BadRequest => " `invalid_request`",
+            _ => "",
         };
+        let other = if on_verify == status {
+            String::new()
+        } else {
+            format!(" ({} on `/verify`)", on_verify.as_u16())
+        };
+        let outside = format!("{}{error}{other}", status.as_u16());
         let _ = writeln!(
             page,
             "| `{}` | {outside} | {} | {} |",

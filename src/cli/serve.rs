@@ -10,10 +10,12 @@ use crate::telemetry::logs::Logs;
 
 use super::{ConfigFile, Exit, print};
 
-/// Run the service until SIGTERM or SIGINT; then finish what is in flight. A second signal ends it at once.
+/// Run the service.
+///
+/// It runs until SIGTERM or SIGINT and then finishes what is in flight. A second signal ends it at once.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate serve --config jwtgate.toml\n  JWTGATE_SIGNING_CERTIFICATE=idp.crt JWTGATE_EXPECTED_AUDIENCE=https://app.example.com jwtgate serve\n\nExit codes: 0 stopped by a signal, 1 the configuration has faults, 2 a socket or the system refuses."
+    after_help = "Examples:\n  jwtgate serve --config jwtgate.toml\n  JWTGATE_SIGNING_CERTIFICATE=idp.crt JWTGATE_EXPECTED_AUDIENCE=app jwtgate serve\n\nExit codes: 0 stopped by a signal, 1 the configuration has faults, 2 a socket or the system refuses."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -39,6 +41,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         tracing::info!(file = %file.display(), "configuration");
     }
     faults.iter().for_each(warn);
+    if Timestamp::now() < Timestamp::YEAR_2020 {
+        tracing::warn!(
+            "this machine's clock is before 2020: tokens cannot be judged by time until it is set"
+        );
+    }
     let dropped = logs.dropped();
     plan.bind(move || u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX))?
         .run()?;

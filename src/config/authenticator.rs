@@ -125,13 +125,13 @@ pub struct Config {
     pub public_url: Option<String>,
     /// The listeners and limits of the service.
     pub server: Server,
-    /// The listener for operators.
+    /// The listener for operators: `/healthz`, `/readyz`, `/metrics`. Never the public one.
     pub admin: Admin,
-    /// The headers that tell the application who it is.
+    /// The headers that tell the application who it is. All of them stand on every 200, empty where the token lacks the claim.
     pub identity: Identity,
     /// The cache of verified tokens.
     pub cache: Cache,
-    /// Logs.
+    /// Logs, on standard error.
     pub log: Log,
 }
 

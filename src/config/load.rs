@@ -1,6 +1,7 @@
 //! Reading a configuration: a file, the environment on top, judged as one.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -71,7 +72,11 @@ fn chosen_file(named: Option<&Path>, environment: &[(OsString, OsString)]) -> Op
         DEFAULT_FILES
             .iter()
             .map(PathBuf::from)
-            .find(|path| path.exists())
+            // One that cannot be looked at counts as there, and is then told: nobody means to start without it.
+            .find(|path| {
+                let facts = std::fs::symlink_metadata(path);
+                facts.is_ok() || facts.is_err_and(|error| error.kind() != ErrorKind::NotFound)
+            })
     };
     named
         .map(Path::to_path_buf)
@@ -86,7 +91,7 @@ fn read(path: &Path, faults: &mut Vec<Fault>) -> Value {
         Some("json") => config::FileFormat::Json,
         _ => config::FileFormat::Toml,
     };
-    let text = match std::fs::read_to_string(path) {
+    let text = match read_bounded(path) {
         Ok(text) => text,
         Err(error) => {
             faults.push(Fault::new(
@@ -117,8 +122,28 @@ fn read(path: &Path, faults: &mut Vec<Fault>) -> Value {
     }
 }
 
+/// The largest configuration file, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?
+        .take(MAX_FILE + 1)
+        .read_to_string(&mut text)?;
+    if u64::try_from(read).is_ok_and(|read| read > MAX_FILE) {
+        return Err(std::io::Error::other(
+            "more than 1 MiB, which is no configuration",
+        ));
+    }
+    Ok(text)
+}
+
 /// A parser's message without the source lines that it shows: one of them may hold a secret.
 fn without_source_lines(message: &str) -> String {
+    // "invalid type: string \"…\", expected a map": the file is one value, which may be a secret file named by mistake.
+    if message.contains("invalid type") {
+        return "no table of keys and values".to_owned();
+    }
     let is_message = |line: &&str| !line.trim().is_empty() && !line.contains('|');
     let lines: Vec<_> = message.lines().filter(is_message).map(str::trim).collect();
     lines.join(": ")
@@ -176,6 +201,15 @@ fn from_environment(
             continue;
         };
         let mut value = typed(property, text);
+        if accepts_lists(property) && text.starts_with('[') && !value.is_array() {
+            faults.push(Fault::new(
+                name,
+                "text that begins like a JSON list and is none",
+                "a JSON list such as [\"a\",\"b\"], or one plain item",
+                "mind the quotes: a shell takes them away unless the whole stands in single quotes",
+            ));
+            continue;
+        }
         if judge(property, &mut value, name, faults) {
             insert(&mut overlay, &levels, value);
         }
@@ -192,6 +226,7 @@ fn typed(schema: &Value, text: &str) -> Value {
         return list;
     }
     match kind(schema) {
+        "array" if text.starts_with('[') => text.into(),
         "array" if text.is_empty() => Value::Array(Vec::new()),
         "array" => Value::Array(vec![text.into()]),
         "boolean" => text.parse().map_or_else(|_| text.into(), Value::Bool),
@@ -383,6 +418,8 @@ mod tests {
             (".toml", "secret Sup3rS3cret\n"),
             (".yaml", "secret: \"Sup3rS3cret\n"),
             (".yaml", "secret: Sup3rS3cret: x\n"),
+            (".yaml", "Sup3rS3cret\n"),
+            (".json", "\"Sup3rS3cret\""),
             (".json", "{\"secret\": Sup3rS3cret}"),
             (".json", "{\"secret\": \"Sup3rS3cret\n\"}"),
         ] {

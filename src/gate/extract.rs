@@ -33,13 +33,31 @@ enum HeaderScheme {
     Bare,
 }
 
-/// A token and where it stood. Only [`extract`] makes one from a request.
+/// A token that nobody has judged yet, and where it stood.
 #[derive(Clone, Copy, Debug)]
 pub struct Credential<'r> {
+    token: RawToken<'r>,
+    source: TokenSource,
+}
+
+impl<'r> Credential<'r> {
+    /// A token that did not come with a request: for commands that judge what they are handed.
+    #[must_use]
+    pub const fn new(token: RawToken<'r>, source: TokenSource) -> Self {
+        Self { token, source }
+    }
+
     /// The token.
-    pub token: RawToken<'r>,
+    #[must_use]
+    pub const fn token(self) -> RawToken<'r> {
+        self.token
+    }
+
     /// Where it stood.
-    pub source: TokenSource,
+    #[must_use]
+    pub const fn source(self) -> TokenSource {
+        self.source
+    }
 }
 
 impl ExtractRules {
@@ -246,6 +264,8 @@ fn in_header<'r>(
             // Some proxies join two lines by a comma (Envoy does).
             Some(candidate) if candidate.contains(&b',') => return Err(Reason::TokenAmbiguous),
             Some(candidate) => add(&mut token, candidate)?,
+            // A proxy that joins lines hides a token behind a credential of another scheme.
+            None if joins_a_token(value, scheme) => return Err(Reason::TokenAmbiguous),
             None => has_other = true,
         }
     }
@@ -254,6 +274,20 @@ fn in_header<'r>(
         Some(_) if has_other => Err(Reason::TokenAmbiguous),
         token => Ok(token),
     }
+}
+
+/// Whether one of the comma-separated parts of a value would be a token on a line of its own. A bare word counts only with the dots
+/// of one: `Digest` and others have parameters behind commas (RFC 9110 §11.2).
+fn joins_a_token(value: &[u8], scheme: &HeaderScheme) -> bool {
+    let looks_like_one = |part: &[u8]| {
+        let has_scheme = part.contains(&b' ');
+        let has_dots = part.split(|&byte| byte == b'.').count() >= 3;
+        token_of(part, scheme).is_some_and(|_| has_scheme || has_dots)
+    };
+    value.contains(&b',')
+        && value
+            .split(|&byte| byte == b',')
+            .any(|part| looks_like_one(part.trim_ascii()))
 }
 
 /// The token in a header value; `None` when the value is of another scheme, which counts as no token (RFC 9110 §11.4).
@@ -421,10 +455,19 @@ mod tests {
         }
         let lines = [("authorization", "Bearer a"), ("authorization", "bearer a")];
         assert!(find(&config(), &lines, "").is_ok());
-        assert_eq!(
-            in_header_as("auto", "Bearer a,Bearer b"),
-            Err(Reason::TokenAmbiguous)
-        );
+        for joined in [
+            "Bearer a,Bearer b",
+            "Basic x, Bearer b",
+            "Bearer a, Basic x",
+            "a.b.c, Bearer d",
+            "Basic x,a.b.c",
+        ] {
+            assert_eq!(
+                in_header_as("auto", joined),
+                Err(Reason::TokenAmbiguous),
+                "{joined}"
+            );
+        }
     }
 
     #[test]

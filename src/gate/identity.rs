@@ -1,4 +1,4 @@
-//! Step 4: who is it? From claims to the values of identity headers.
+//! Step 3: who is it? From claims to the values of identity headers.
 //!
 //! A value is complete and exactly what the issuer signed, or the request is refused: nothing is trimmed, folded or cut. Every
 //! configured header has a value, empty where the token lacks the claim, so that no client's own header can survive in a proxy.
@@ -153,7 +153,8 @@ impl IdentityRules {
             if value.len() > MAX_VALUE || total > MAX_TOTAL {
                 return Err(Reason::IdentityTooLarge);
             }
-            values.push(Bytes::from(value));
+            // Without spare capacity, so that the cache's account of memory is true.
+            values.push(Bytes::from(value.into_boxed_str().into_boxed_bytes()));
         }
         Ok(Identity {
             username: username.into(),
@@ -273,24 +274,32 @@ const fn is_forbidden(character: char) -> bool {
 }
 
 /// Headers that belong to HTTP or to the answer itself; naming one as an identity header would break it.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 28] = [
+    "age",
     "authorization",
     "cache-control",
     "connection",
+    "content-encoding",
     "content-length",
+    "content-range",
     "content-security-policy",
     "content-type",
     "cookie",
     "date",
+    "expires",
     "host",
     "keep-alive",
     "location",
     "proxy-authenticate",
+    "referrer-policy",
+    "retry-after",
+    "server",
     "set-cookie",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "vary",
     "www-authenticate",
     "x-auth-redirect",
     "x-content-type-options",

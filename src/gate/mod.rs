@@ -40,7 +40,7 @@ pub use refusal::Refusal;
 pub use state::{Issuer, State};
 pub use verify::Verified;
 
-/// Proof that a request may pass: only [`decide`] makes one.
+/// Proof that a request may pass: only [`decide`] and [`admit`] make one.
 #[derive(Debug)]
 pub struct Permit {
     verified: Arc<Verified>,
@@ -97,7 +97,7 @@ pub fn decide<H: HeaderLines>(
 /// # Errors
 /// The token is not good, or gives no identity, and why.
 pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Result<Permit, Refusal> {
-    let Credential { token, source } = credential;
+    let (token, source) = (credential.token(), credential.source());
     let permit = |verified, lookup| Permit {
         verified,
         source,

@@ -38,10 +38,7 @@ fn token(user: &str, exp: i64) -> String {
 }
 
 fn ask(state: &State, token: &str, seconds: i64) -> Result<(String, Lookup), Reason> {
-    let credential = Credential {
-        token: RawToken::new(token.as_bytes()),
-        source: TokenSource::Header,
-    };
+    let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
     let now = Timestamp::from_seconds(NOW.seconds() + seconds);
     admit(state, credential, now)
         .map(|permit| {
@@ -175,10 +172,7 @@ fn a_cache_of_no_bytes_is_off() {
 fn s13_4_an_entry_holds_no_token_text() {
     let state = state();
     let alice = token("alice", 600);
-    let credential = Credential {
-        token: RawToken::new(alice.as_bytes()),
-        source: TokenSource::Header,
-    };
+    let credential = Credential::new(RawToken::new(alice.as_bytes()), TokenSource::Header);
     let permit = admit(&state, credential, NOW).unwrap();
     let shown = format!("{permit:?}{:?}", state.cache);
     assert!(alice.split('.').all(|part| !shown.contains(part)));

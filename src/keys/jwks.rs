@@ -6,6 +6,8 @@ use serde_json::value::RawValue;
 use crate::config::Fault;
 use crate::jose::{Algorithm, Jwk, VerifyingKey};
 
+use super::secret::{is_public_key, is_well_known};
+
 /// The most keys that a set may hold.
 pub const MAX_KEYS: usize = 100;
 
@@ -20,8 +22,8 @@ struct Document<'a> {
 pub struct Rules<'r> {
     /// The algorithms to accept; `None`: what each key can check.
     pub allowed: Option<&'r [Algorithm]>,
-    /// Accept secrets that are shorter than their hash.
-    pub danger_short_secrets: bool,
+    /// Accept secrets that are short or well known.
+    pub danger_weak_secrets: bool,
 }
 
 /// Reads a set. A key that cannot be used is left out with a warning; a document that is no set, or a set without a usable key,
@@ -98,11 +100,17 @@ fn prepare(json: &str, rules: Rules<'_>) -> Result<(VerifyingKey, Vec<&'static s
             }
             VerifyingKey::from_public(key, jwk.kid(), allowed.as_deref())
         }
+        (None, Some(secret)) if is_public_key(secret) => {
+            return Err("its `k` is a public key, which is never a secret".to_owned());
+        }
+        (None, Some(secret)) if is_well_known(secret) && !rules.danger_weak_secrets => {
+            return Err("its `k` is a secret that everybody knows".to_owned());
+        }
         (None, Some(secret)) => VerifyingKey::from_secret(
             secret,
             jwk.kid(),
             allowed.as_deref(),
-            rules.danger_short_secrets,
+            rules.danger_weak_secrets,
         ),
         (None, None) => return Err("no key material".to_owned()),
     };
@@ -118,7 +126,7 @@ mod tests {
 
     const RULES: Rules<'_> = Rules {
         allowed: None,
-        danger_short_secrets: false,
+        danger_weak_secrets: false,
     };
     const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"good","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
@@ -158,6 +166,21 @@ mod tests {
         let many = vec![ED; MAX_KEYS + 1].join(",");
         let (keys, faults) = read(&format!(r#"{{"keys":[{many}]}}"#), "jwks", RULES);
         assert!(keys.is_empty() && any_stops(&faults));
+    }
+
+    #[test]
+    fn s1_4_a_secret_of_a_set_is_judged_as_any_other() {
+        let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+        for secret in [
+            pem.as_bytes(),
+            &[0; 64],
+            b"a-string-secret-at-least-256-bits-long",
+        ] {
+            let k = crate::jose::base64url::encode(secret);
+            let text = format!(r#"{{"keys":[{{"kty":"oct","k":"{k}"}},{ED}]}}"#);
+            let (keys, faults) = read(&text, "jwks", RULES);
+            assert_eq!((keys.len(), faults.len()), (1, 1), "{faults:?}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) struct Rules<'r> {
     pub(super) now: Timestamp,
 }
 
-/// The key of a shared secret; or the public keys of a PEM text that stands where a secret would, as users of the seed have it.
+/// The key of a shared secret; or the public keys of a PEM text that stands where a secret would, as users of the JupyterHub authenticator have it.
 pub(super) fn from_secret(
     source: &Text,
     rules: Rules<'_>,
@@ -33,7 +33,7 @@ pub(super) fn from_secret(
         !list.is_empty() && list.iter().all(|one| one.family() != Family::Hmac)
     };
     if secret::is_pem(text) && rules.allowed.is_some_and(is_asymmetric) {
-        // `algorithms = ['RS256']` beside a public key in `secret`: the seed's only working form for RSA.
+        // `algorithms = ['RS256']` beside a public key in `secret`: the JupyterHub authenticator's only working form for RSA.
         return from_pem(std::slice::from_ref(source), rules, faults);
     }
     let listed = rules.allowed.unwrap_or_default();
@@ -153,7 +153,7 @@ pub(super) fn from_jwks(
 ) -> Vec<VerifyingKey> {
     let set_rules = jwks::Rules {
         allowed: rules.allowed,
-        danger_short_secrets: rules.danger_weak_secret,
+        danger_weak_secrets: rules.danger_weak_secret,
     };
     let (keys, found) = jwks::read(&source.text, &source.path, set_rules);
     faults.extend(found);

@@ -3,10 +3,10 @@
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo, X509Certificate};
 
 use crate::config::SecretEncoding;
-use crate::jose::{HmacSecret, Jwk, PublicKey};
+use crate::jose::HmacSecret;
 
 const PADDING_OR_NOT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -39,8 +39,9 @@ pub fn is_pem(text: &str) -> bool {
 /// Removes one final line break, as a file has it.
 #[must_use]
 pub fn without_final_line_break(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
+    text.strip_suffix("\r\n")
+        .or_else(|| text.strip_suffix('\n'))
+        .unwrap_or(text)
 }
 
 /// Reads a secret.
@@ -57,10 +58,34 @@ pub fn read(text: &str, encoding: SecretEncoding) -> Result<HmacSecret, NotASecr
         SecretEncoding::Base64 => BASE64.decode(text).map_err(|_| NotASecret::Encoding)?,
         SecretEncoding::Base64url => BASE64URL.decode(text).map_err(|_| NotASecret::Encoding)?,
     };
-    if is_public_key(&bytes) {
+    let secret = HmacSecret::new(bytes).ok_or(NotASecret::Empty)?;
+    if is_public_key(&secret) {
         return Err(NotASecret::PublicKey);
     }
-    HmacSecret::new(bytes).ok_or(NotASecret::Empty)
+    Ok(secret)
+}
+
+/// Whether the bytes are key material of another kind, in whatever form: PEM, DER, JSON, OpenSSH, or one of these once more in
+/// base64 or hex. It asks for the *structure*, not whether the key is a good one: a public key that is too weak to verify with is
+/// public all the same (CVE-2016-10555, CVE-2022-29217, CVE-2023-48223).
+#[must_use]
+pub fn is_public_key(secret: &HmacSecret) -> bool {
+    let bytes = secret.expose();
+    if is_key_material(bytes) {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let unwrapped: String = text.split_ascii_whitespace().collect();
+    [
+        hex(&unwrapped),
+        BASE64.decode(&unwrapped).ok(),
+        BASE64URL.decode(&unwrapped).ok(),
+    ]
+    .into_iter()
+    .flatten()
+    .any(|inner| is_key_material(&inner))
 }
 
 /// Whether everybody knows it: a default of some tutorial, or one byte over and over.
@@ -133,18 +158,24 @@ fn hex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn is_public_key(bytes: &[u8]) -> bool {
+fn is_key_material(bytes: &[u8]) -> bool {
+    let trimmed = bytes.trim_ascii();
     let is_openssh = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]
         .iter()
-        .any(|prefix| bytes.trim_ascii_start().starts_with(prefix.as_bytes()));
-    let is_jwk = || {
-        bytes.trim_ascii_start().first() == Some(&b'{') && Jwk::parse(bytes.trim_ascii()).is_ok()
-    };
+        .any(|prefix| trimmed.starts_with(prefix.as_bytes()));
+    let is_pem = std::str::from_utf8(bytes).is_ok_and(is_pem);
     is_openssh
-        || PublicKey::from_spki(bytes).is_ok()
-        || PublicKey::from_pkcs1(bytes).is_ok()
+        || is_pem
+        || is_json_key(trimmed)
+        || SubjectPublicKeyInfo::from_der(bytes).is_ok()
         || X509Certificate::from_der(bytes).is_ok()
-        || is_jwk()
+        || rsa::pkcs1::RsaPublicKey::try_from(bytes).is_ok()
+}
+
+/// A JSON Web Key or a set of them, sound or not.
+fn is_json_key(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(bytes)
+        .is_ok_and(|json| json.get("kty").is_some() || json.get("keys").is_some())
 }
 
 #[cfg(test)]
@@ -185,6 +216,7 @@ mod tests {
         assert_eq!(without_final_line_break("a\n"), "a");
         assert_eq!(without_final_line_break("a\r\n"), "a");
         assert_eq!(without_final_line_break("a\n\n"), "a\n");
+        assert_eq!(without_final_line_break("a\r"), "a\r");
         assert_eq!(without_final_line_break("a "), "a ");
     }
 
@@ -208,16 +240,55 @@ mod tests {
         for (text, expected) in forms {
             assert_eq!(read(text, SecretEncoding::Text).err(), Some(expected));
         }
+    }
+
+    #[test]
+    fn s1_4_a_public_key_wrapped_once_more_is_never_a_secret_either() {
         let rsa = PrivateKey::generate(Family::Rsa, 2048).unwrap();
+        let jwk = jwk::to_json(rsa.public(), "k", Algorithm::from_name("RS256").unwrap());
         let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(rsa.pkcs8()).unwrap();
-        let der = aws_lc_rs::signature::KeyPair::public_key(&pair)
+        let pkcs1 = aws_lc_rs::signature::KeyPair::public_key(&pair)
             .as_ref()
             .to_vec();
-        let text = BASE64.encode(der);
-        assert_eq!(
-            read(&text, SecretEncoding::Base64).err(),
-            Some(NotASecret::PublicKey)
-        );
+        let pem = ::pem::encode(&::pem::Pem::new("RSA PUBLIC KEY", pkcs1.clone()));
+        let set = format!("{{\"keys\":[{jwk}]}}");
+        let unsound = r#"{"kty":"RSA","use":"enc","n":"AQAB"}"#;
+        // An SPKI of a curve that nothing here supports (secp256k1).
+        let foreign = [
+            &[
+                0x30, 0x16, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,
+                0x05,
+            ][..],
+            &[0x2b, 0x81, 0x04, 0x00, 0x0a, 0x03, 0x02, 0x00, 0x04],
+        ]
+        .concat();
+        let base64 = |bytes: &[u8]| BASE64.encode(bytes);
+        let hex = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        };
+        for (text, encoding) in [
+            (base64(&pkcs1), SecretEncoding::Base64),
+            (hex(&pkcs1), SecretEncoding::Hex),
+            (base64(&pkcs1), SecretEncoding::Text),
+            (base64(pem.as_bytes()), SecretEncoding::Base64),
+            (base64(pem.as_bytes()), SecretEncoding::Text),
+            (hex(pem.as_bytes()), SecretEncoding::Hex),
+            (BASE64URL.encode(pem.as_bytes()), SecretEncoding::Base64url),
+            (base64(&foreign), SecretEncoding::Base64),
+            (set.clone(), SecretEncoding::Text),
+            (base64(set.as_bytes()), SecretEncoding::Base64),
+            (unsound.to_owned(), SecretEncoding::Text),
+        ] {
+            assert!(read(&text, encoding).is_err(), "{encoding:?} {text}");
+        }
+        for random in [
+            "Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFyYmF6MDEyMw==",
+            "0f6c1f0b8e2d4c6aa1b2c3d4e5f60718",
+        ] {
+            assert!(read(random, SecretEncoding::Text).is_ok());
+        }
     }
 
     #[test]

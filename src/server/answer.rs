@@ -3,16 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clock::Timestamp;
-use crate::config::TokenSource;
 use crate::gate::Lookup;
 use crate::gate::{self, Permit, Refusal};
 use crate::reason::{Outward, Reason};
 use crate::request::{Original, RequestView};
-use crate::telemetry::Metrics;
 use crate::telemetry::metrics::Ending;
 
 use super::accept::{Unstated, is_page_load, takes_html};
@@ -47,7 +45,7 @@ impl<'r> Exchange<'r> {
         }
     }
 
-    /// Asks the gate. A panic inside is caught, counted and a refusal of this request only: it is a bug, and never a 200.
+    /// Asks the gate.
     ///
     /// # Errors
     /// The request may not pass.
@@ -57,13 +55,17 @@ impl<'r> Exchange<'r> {
             headers: &headers,
             original,
         };
-        let decision = guarded(&self.service.metrics, || {
-            gate::decide(&self.live.gate, &view, Timestamp::now())
-        });
+        let decision = gate::decide(&self.live.gate, &view, Timestamp::now());
         let lookup = match &decision {
             Ok(permit) => permit.lookup(),
             // A refused token was not in the cache, which holds good ones only.
-            Err(refusal) if refusal.token().is_some() => Lookup::Miss,
+            Err(refusal)
+                if self.live.gate.cache.is_some()
+                    && refusal.token().is_some()
+                    && refusal.reason() != Reason::TokenTooLarge =>
+            {
+                Lookup::Miss
+            }
             Err(_) => Lookup::Off,
         };
         if lookup != Lookup::Off {
@@ -77,7 +79,7 @@ impl<'r> Exchange<'r> {
     pub fn allow(&self, permit: &Permit, response: HttpResponse) -> HttpResponse {
         self.service.metrics.allowed(
             &self.live.allow_counters,
-            source_index(permit.source()),
+            permit.source(),
             self.began.elapsed(),
         );
         response
@@ -172,7 +174,7 @@ impl<'r> Exchange<'r> {
             ending,
             refusal.reason(),
             issuer,
-            token.map(|token| source_index(token.source)),
+            token.map(|token| token.source),
             self.began.elapsed(),
         );
         let reason = refusal.reason();
@@ -199,15 +201,20 @@ impl<'r> Exchange<'r> {
     }
 }
 
-/// Runs a decision. A panic in it is caught, counted, and a refusal.
-fn guarded(
-    metrics: &Metrics,
-    decide: impl FnOnce() -> Result<Permit, Refusal>,
-) -> Result<Permit, Refusal> {
-    catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
-        metrics.panicked();
-        Err(Refusal::without_token(Reason::Internal))
-    })
+/// Runs a handler. A panic in it is caught, counted, and a 503 for this request only: it is a bug, and never a 200. While the service
+/// drains, every answer is the last one of its connection, so that clients go elsewhere by themselves.
+#[must_use]
+pub fn guarded(service: &Service, handle: impl FnOnce() -> HttpResponse) -> HttpResponse {
+    let mut response = catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| {
+        service.metrics.panicked();
+        respond::internal()
+    });
+    if service.is_draining() {
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    response
 }
 
 /// A text without control, format and other characters that could forge or hide something on a terminal: they are escaped.
@@ -220,14 +227,6 @@ fn printable(text: &str) -> String {
             plain.into_iter().chain(escaped.into_iter().flatten())
         })
         .collect()
-}
-
-const fn source_index(source: TokenSource) -> usize {
-    match source {
-        TokenSource::Header => 0,
-        TokenSource::Cookie => 1,
-        TokenSource::Query => 2,
-    }
 }
 
 /// How often a browser was sent to sign in within the last minute: a short cookie, so that a browser that comes back without a
@@ -247,11 +246,11 @@ impl Bounces {
     fn read(request: &HttpRequest) -> Self {
         let now = Timestamp::now().seconds();
         let cookies = request.headers().get_all("cookie");
+        let name = BOUNCE_COOKIE.as_bytes();
         let value = cookies
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .find_map(|pair| pair.trim().strip_prefix(BOUNCE_COOKIE)?.strip_prefix('='));
-        Self::parse(value, now)
+            .flat_map(|line| line.as_bytes().split(|&byte| byte == b';'))
+            .find_map(|pair| pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
+        Self::parse(value.and_then(|value| std::str::from_utf8(value).ok()), now)
     }
 
     fn parse(value: Option<&str>, now: i64) -> Self {
@@ -315,11 +314,21 @@ mod tests {
     }
 
     #[test]
-    fn s16_6_a_panic_is_a_refusal_of_this_request_only_and_is_counted() {
-        let metrics = Metrics::default();
-        let decision = guarded(&metrics, || panic!("on purpose"));
-        assert_eq!(decision.unwrap_err().reason(), Reason::Internal);
-        assert!(metrics.render().unwrap().contains("jwtgate_panics_total 1"));
+    fn s16_6_a_panic_is_a_503_of_this_request_only_and_is_counted() {
+        let config = crate::config::Config {
+            secret: Some(crate::config::Secret::from(
+                "0123456789abcdef0123456789abcdef",
+            )),
+            ..crate::config::Config::default()
+        };
+        let (gate, returns, _) = crate::app::compile_gate(&config, Timestamp::now());
+        let metrics = crate::telemetry::Metrics::default();
+        let (live, _) = Live::compile(&config, gate.unwrap(), returns, &metrics);
+        let service = Service::new(std::sync::Arc::new(live.unwrap()), metrics);
+        let response = guarded(&service, || panic!("on purpose"));
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let metrics = service.metrics.render().unwrap();
+        assert!(metrics.contains("jwtgate_panics_total 1"));
     }
 
     #[test]

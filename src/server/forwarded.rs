@@ -104,6 +104,21 @@ pub fn original<'r>(
     })
 }
 
+/// Whether the proxy names the path of the original request. Where it does not, the path is that of an endpoint here, which is no
+/// place to send people back to.
+#[must_use]
+pub fn names_target(request: &HttpRequest, dialect: Dialect) -> bool {
+    let names = match dialect {
+        Dialect::Original => &ORIGINAL,
+        Dialect::Forwarded => &FORWARDED,
+        Dialect::Itself => return false,
+    };
+    [names.url, Some(names.uri)]
+        .into_iter()
+        .flatten()
+        .any(|name| request.headers().contains_key(name))
+}
+
 struct Names {
     method: &'static str,
     url: Option<&'static str>,
@@ -227,9 +242,12 @@ fn checked_host(text: &str) -> Result<&str, Reason> {
         inner.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok())
     };
     let is_host = |name: &str| is_name(name) || is_address(name);
+    // Not `parse` alone, which takes `+80` too.
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     let is_with_port = || {
         text.rsplit_once(':')
-            .is_some_and(|(name, port)| is_host(name) && port.parse::<u16>().is_ok())
+            .is_some_and(|(name, port)| is_host(name) && is_port(port))
     };
     (is_host(text) || is_with_port())
         .then_some(text)

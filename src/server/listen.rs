@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::net::{TcpListener, ToSocketAddrs as _};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Fault, OneOrMany};
@@ -59,6 +60,19 @@ impl Address {
         }
     }
 
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(address) => {
+                let host = address.rsplit_once(':').map_or("", |(host, _)| host);
+                let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+                host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+            }
+            Self::Unix(_) => true,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         if let Some(path) = text.strip_prefix("unix:") {
             return path.starts_with('/').then(|| Self::Unix(path.into()));
@@ -66,7 +80,8 @@ impl Address {
         let (host, port) = text.rsplit_once(':')?;
         let is_bracketed = host.starts_with('[') && host.ends_with(']');
         let is_host = !host.is_empty() && (is_bracketed || !host.contains(':'));
-        (is_host && port.parse::<u16>().is_ok()).then(|| Self::Tcp(text.to_owned()))
+        (is_host && !port.starts_with('+') && port.parse::<u16>().is_ok())
+            .then(|| Self::Tcp(text.to_owned()))
     }
 
     /// Opens the sockets of this address: a name such as `localhost` may have several.
@@ -75,21 +90,42 @@ impl Address {
     /// The system refuses, or something that is no stale socket stands at the path.
     pub fn bind(&self) -> io::Result<Vec<Socket>> {
         match self {
-            Self::Tcp(address) => address
-                .to_socket_addrs()?
-                .map(|address| TcpListener::bind(address).map(Socket::Tcp))
-                .collect(),
-            Self::Unix(path) => {
-                remove_stale_socket(path)?;
-                let listener = UnixListener::bind(path)?;
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
-                Ok(vec![Socket::Unix(listener, path.clone())])
-            }
+            Self::Tcp(address) => address.to_socket_addrs()?.map(bind_tcp).collect(),
+            Self::Unix(path) => bind_unix(path).map(|socket| vec![socket]),
         }
     }
 }
 
-/// Removes a socket that nobody listens on any more. A living one, and whatever is no socket, stays.
+/// Connections that may wait to be accepted. Bare nginx opens a new one for each check.
+const BACKLOG: i32 = 4096;
+
+fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` takes IPv4 peers too, whatever the system's default is.
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(Socket::Tcp(socket.into()))
+}
+
+fn bind_unix(path: &Path) -> io::Result<Socket> {
+    remove_stale_socket(path)?;
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    let address = socket2::SockAddr::unix(path)?;
+    // Before binding, so that the file never has another mode; the process's umask may take bits away, which chmod gives back.
+    let mode = std::fs::Permissions::from_mode(SOCKET_MODE);
+    std::fs::File::from(OwnedFd::from(socket.try_clone()?)).set_permissions(mode.clone())?;
+    socket.bind(&address)?;
+    std::fs::set_permissions(path, mode)?;
+    socket.listen(BACKLOG)?;
+    Ok(Socket::Unix(socket.into(), path.to_owned()))
+}
+
+/// Removes a socket that nobody listens on any more. A living one, one that cannot be asked, and whatever is no socket, stays.
 fn remove_stale_socket(path: &Path) -> io::Result<()> {
     let facts = match std::fs::symlink_metadata(path) {
         Ok(facts) => facts,
@@ -102,23 +138,50 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
             "something that is no socket stands at this path",
         ));
     }
-    if UnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(
+    // Without waiting: a process whose backlog is full lives.
+    let probe = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    probe.set_nonblocking(true)?;
+    match probe.connect(&socket2::SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
+        Ok(()) | Err(_) => Err(io::Error::new(
             io::ErrorKind::AddrInUse,
-            "another process listens on this socket",
-        ));
+            "another process has this socket",
+        )),
     }
-    std::fs::remove_file(path)
+}
+
+/// The file of a Unix socket, as it was bound.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Removes the file, unless another process has put its own there since.
+    pub fn remove(&self) {
+        let identity =
+            std::fs::symlink_metadata(&self.path).map(|facts| (facts.dev(), facts.ino()));
+        if identity.is_ok_and(|identity| identity == self.identity) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Socket {
-    /// The path of a Unix socket, to be removed at the end.
+    /// The file of a Unix socket, to be removed at the end.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Tcp(_) => None,
-            Self::Unix(_, path) => Some(path),
-        }
+    pub fn file(&self) -> Option<SocketFile> {
+        let Self::Unix(_, path) = self else {
+            return None;
+        };
+        let facts = std::fs::symlink_metadata(path).ok()?;
+        Some(SocketFile {
+            path: path.clone(),
+            identity: (facts.dev(), facts.ino()),
+        })
     }
 }
 

@@ -83,13 +83,22 @@ impl Live {
         metrics: &Metrics,
     ) -> (Option<Self>, Vec<Fault>) {
         let (trust, mut faults) = Trust::compile(&config.server);
-        let identity_headers = gate
-            .identity
-            .header_names()
-            .filter_map(|name| HeaderName::try_from(name).ok())
-            .collect();
-        let challenges = match Challenges::new(&config.server.realm) {
-            Ok(challenges) => challenges,
+        let names = gate.identity.header_names().map(|name| {
+            HeaderName::try_from(name).map_err(|_| {
+                let path = format!("identity.headers.\"{name}\"");
+                Fault::new(
+                    path,
+                    "no header name",
+                    "a header name",
+                    "for example `X-Auth-User`",
+                )
+            })
+        });
+        let parts = names
+            .collect::<Result<Vec<_>, _>>()
+            .and_then(|names| Ok((names, Challenges::new(&config.server.realm)?)));
+        let (identity_headers, challenges) = match parts {
+            Ok(parts) => parts,
             Err(fault) => {
                 faults.push(fault);
                 return (None, faults);
@@ -136,11 +145,17 @@ impl Service {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the service is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
     /// What is lacking for the service to be ready, by name.
     #[must_use]
     pub fn lacking(&self) -> Vec<String> {
         let mut lacking = Vec::new();
-        if self.is_draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             lacking.push("draining".to_owned());
         }
         let live = self.live.load();

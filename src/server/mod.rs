@@ -2,7 +2,7 @@
 //!
 //! `routes` is the one table of endpoints; `forwarded` reads what a proxy says of the original request, in one place; `answer` asks the
 //! gate and records what came of it; `respond` is the only place with status codes; `page` and `accept` serve people; `listen` opens
-//! sockets; `span` is the root span. It never looks inside a token.
+//! sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span. It never looks inside a token.
 
 pub mod accept;
 pub mod admin;
@@ -14,7 +14,9 @@ pub mod live;
 pub mod page;
 pub mod respond;
 pub mod routes;
+pub mod serve;
 pub mod span;
 pub mod trust;
+pub mod watched;
 
 pub use live::{Live, Service};

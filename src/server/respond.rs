@@ -64,6 +64,15 @@ pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
     response
 }
 
+/// Something inside failed. Without the settings, since they may be what failed.
+#[must_use]
+pub fn internal() -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header((header::RETRY_AFTER, RETRY_AFTER))
+        .insert_header((header::CACHE_CONTROL, NO_STORE))
+        .finish()
+}
+
 /// The person may go on to this address.
 #[must_use]
 pub fn go_to(address: &str) -> HttpResponse {
@@ -107,12 +116,8 @@ pub fn status(endpoint: Endpoint, reason: Reason) -> StatusCode {
         Outward::NoToken | Outward::BadToken => StatusCode::UNAUTHORIZED,
         Outward::BadRequest if endpoint == Endpoint::Verify => StatusCode::UNAUTHORIZED,
         Outward::BadRequest => StatusCode::BAD_REQUEST,
-        Outward::Forbidden
-            if reason == Reason::RequestMalformed && endpoint != Endpoint::Verify =>
-        {
-            StatusCode::BAD_REQUEST
-        }
-        Outward::Forbidden => StatusCode::FORBIDDEN,
+        Outward::Malformed if endpoint != Endpoint::Verify => StatusCode::BAD_REQUEST,
+        Outward::Malformed | Outward::Forbidden => StatusCode::FORBIDDEN,
         Outward::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Outward::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -143,14 +148,14 @@ pub fn refuse(
         Outward::Unavailable => {
             builder.insert_header((header::RETRY_AFTER, RETRY_AFTER));
         }
-        Outward::Forbidden | Outward::TooLarge => {}
+        Outward::Malformed | Outward::Forbidden | Outward::TooLarge => {}
     }
     if endpoint == Endpoint::Verify
         && let Some(address) = offer.sign_in
     {
         builder.insert_header((X_AUTH_REDIRECT, address));
     }
-    let (title, text) = words(status, reason, offer);
+    let (title, text) = words(reason, offer);
     match audience {
         Audience::Program => {
             let body = json!({
@@ -176,7 +181,7 @@ pub fn refuse(
     }
 }
 
-fn words(status: StatusCode, reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
+fn words(reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
     if offer.is_looping {
         return (
             "Signing in did not work",
@@ -184,28 +189,26 @@ fn words(status: StatusCode, reason: Reason, offer: Offer<'_>) -> (&'static str,
              Please check that your browser accepts cookies, then try again; if it goes on, tell whoever runs this service.",
         );
     }
-    match (reason.outward(), status) {
-        (Outward::NoToken, _) => (
+    match reason.outward() {
+        Outward::NoToken => (
             "Not signed in",
             "Valid credentials are needed to open this.",
         ),
-        (Outward::BadToken, _) => (
+        Outward::BadToken => (
             "Not signed in",
             "The credentials that were sent are not valid, or no longer. Please sign in again.",
         ),
-        (Outward::BadRequest, _) => (
+        Outward::BadRequest => (
             "Two different credentials",
             "The request carries two different tokens. Send one; in a browser, delete the cookies of this site.",
         ),
-        (Outward::Forbidden, StatusCode::BAD_REQUEST) => {
-            ("Bad request", "The request cannot be understood.")
-        }
-        (Outward::Forbidden, _) => ("Not allowed", "You may not open this."),
-        (Outward::TooLarge, _) => (
+        Outward::Malformed => ("Bad request", "The request cannot be understood."),
+        Outward::Forbidden => ("Not allowed", "You may not open this."),
+        Outward::TooLarge => (
             "Request too large",
             "The request carries too many or too large headers. In a browser, delete the cookies of this site.",
         ),
-        (Outward::Unavailable, _) => (
+        Outward::Unavailable => (
             "Not available",
             "This cannot be decided at the moment. Please try again in a moment.",
         ),

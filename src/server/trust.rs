@@ -31,10 +31,14 @@ impl Trust {
                 .or_else(|| entry.parse::<IpAddr>().ok().map(IpNet::from));
             match network {
                 Some(network) => {
-                    if network.prefix_len() == 0 {
+                    let is_broad = match network {
+                        IpNet::V4(network) => network.prefix_len() < 8,
+                        IpNet::V6(network) => network.prefix_len() < 16,
+                    };
+                    if is_broad {
                         faults.push(Fault::warning(
                             path,
-                            format!("`{entry}`, which is everybody"),
+                            format!("`{entry}`, which is everybody, or nearly"),
                             "the addresses of your proxies",
                             "whoever can reach jwtgate can then claim any original request: name the proxies' network (CVE-2026-40575)",
                         ));
@@ -101,7 +105,12 @@ mod tests {
 
     #[test]
     fn everybody_is_a_warning_and_names_are_faults() {
-        assert_eq!(trust(&["0.0.0.0/0", "::/0"]).1.len(), 2);
+        assert_eq!(
+            trust(&["0.0.0.0/0", "::/0", "128.0.0.0/1", "10.0.0.0/8"])
+                .1
+                .len(),
+            3
+        );
         assert!(trust(&["proxy.local"]).1[0].hint.contains("addresses"));
     }
 }

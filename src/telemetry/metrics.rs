@@ -13,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::config::TokenSource;
 use crate::reason::Reason;
 
 use super::histogram::Histogram;
@@ -63,7 +64,7 @@ pub struct Metrics {
 
 /// The counters of requests that pass, resolved once so that counting is one atomic addition.
 #[derive(Clone, Debug)]
-pub struct AllowCounters([Counter; 3]);
+pub struct AllowCounters([(TokenSource, Counter); 3]);
 
 /// How a decision ended, for the `result` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +90,16 @@ impl Ending {
     }
 }
 
-const SOURCES: [&str; 3] = ["header", "cookie", "query"];
+const SOURCES: [TokenSource; 3] = [TokenSource::Header, TokenSource::Cookie, TokenSource::Query];
 const NONE: &str = "none";
+
+const fn source_label(source: TokenSource) -> &'static str {
+    match source {
+        TokenSource::Header => "header",
+        TokenSource::Cookie => "cookie",
+        TokenSource::Query => "query",
+    }
+}
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -147,18 +156,19 @@ impl Metrics {
     #[must_use]
     pub fn allow_counters(&self, issuer: &str) -> AllowCounters {
         AllowCounters(SOURCES.map(|source| {
-            self.decisions.get_or_create_owned(&Decision {
+            let counter = self.decisions.get_or_create_owned(&Decision {
                 result: Ending::Allow.label(),
                 reason: NONE,
                 issuer: issuer.to_owned(),
-                source,
-            })
+                source: source_label(source),
+            });
+            (source, counter)
         }))
     }
 
-    /// Records a request that may pass. `source` is 0 for a header, 1 for a cookie, 2 for the query.
-    pub fn allowed(&self, counters: &AllowCounters, source: usize, took: Duration) {
-        if let Some(counter) = counters.0.get(source) {
+    /// Records a request that may pass.
+    pub fn allowed(&self, counters: &AllowCounters, source: TokenSource, took: Duration) {
+        if let Some((_, counter)) = counters.0.iter().find(|(own, _)| *own == source) {
             counter.inc();
         }
         self.duration.observe(took);
@@ -170,16 +180,15 @@ impl Metrics {
         ending: Ending,
         reason: Reason,
         issuer: Option<&str>,
-        source: Option<usize>,
+        source: Option<TokenSource>,
         took: Duration,
     ) {
-        let source = source.and_then(|source| SOURCES.get(source)).copied();
         self.decisions
             .get_or_create(&Decision {
                 result: ending.label(),
                 reason: reason.code(),
                 issuer: issuer.unwrap_or(NONE).to_owned(),
-                source: source.unwrap_or(NONE),
+                source: source.map_or(NONE, source_label),
             })
             .inc();
         self.duration.observe(took);
@@ -313,12 +322,12 @@ mod tests {
     fn counters_are_named_as_their_samples() {
         let metrics = Metrics::default();
         let counters = metrics.allow_counters("default");
-        metrics.allowed(&counters, 0, Duration::from_micros(3));
+        metrics.allowed(&counters, TokenSource::Header, Duration::from_micros(3));
         metrics.refused(
             Ending::Deny,
             Reason::TokenExpired,
             None,
-            Some(1),
+            Some(TokenSource::Cookie),
             Duration::from_secs(5),
         );
         let text = metrics.render().unwrap();

@@ -170,12 +170,44 @@ fn readiness_ends_first_and_service_goes_on_during_the_drain_delay() {
         (Request::get("/readyz").send(gate.admin()).status == 503).then_some(())
     });
     assert!(unready.is_some(), "/readyz stays 200 after SIGTERM");
-    assert_eq!(good().send(gate.main()).status, 200);
+    let last = good().send(gate.main());
+    assert_eq!(last.status, 200);
+    assert_eq!(last.header("Connection"), Some("close"));
     assert_eq!(Request::get("/healthz").send(gate.admin()).status, 200);
     assert!(
         gate.wait_for_exit(Duration::from_millis(200)).is_none(),
         "it ended within the drain delay"
     );
+}
+
+#[test]
+fn a_hang_up_does_not_end_the_service() {
+    let gate = Settings::hmac().start();
+    gate.signal("HUP");
+    assert!(gate.wait_for_line("SIGHUP is ignored"));
+    assert_eq!(good().send(gate.main()).status, 200);
+}
+
+#[test]
+fn a_living_socket_is_never_replaced_even_when_it_cannot_be_asked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let stream = folder.path().join("stream.sock");
+    let datagram = folder.path().join("datagram.sock");
+    let _listener = UnixListener::bind(&stream).expect("a socket");
+    let _datagram = std::os::unix::net::UnixDatagram::bind(&datagram).expect("a socket");
+    for path in [&stream, &datagram] {
+        let exited = Settings::hmac()
+            .listen(&format!("\"unix:{}\"", path.display()))
+            .try_start()
+            .err()
+            .expect("it does not start");
+        assert!(
+            exited.output.contains("another process has this socket"),
+            "{}",
+            exited.output
+        );
+        assert!(path.exists());
+    }
 }
 
 #[test]

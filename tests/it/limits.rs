@@ -299,6 +299,39 @@ fn s16_3_a_client_that_sends_its_headers_slowly_is_cut_off() {
 }
 
 #[test]
+fn s16_3_a_later_request_that_comes_slowly_is_cut_off_too() {
+    let gate = Settings::hmac().server("header_timeout = \"1s\"").start();
+    let whole = b"GET /verify HTTP/1.1\r\nHost: a\r\n\r\n";
+    let chunked = b"POST /verify HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nx";
+    for (first, then) in [
+        (&whole[..], &b"G"[..]),
+        (&b"GET /verify HTTP/1.1\r\nHost: a\r\n\r\nG"[..], &b""[..]),
+        (&chunked[..], &b"y"[..]),
+    ] {
+        let mut slow = Connection::open(gate.main()).expect("the gate listens");
+        slow.write(first).expect("the gate reads");
+        assert_eq!(slow.read_response("GET").expect("an answer").status, 401);
+        slow.write(then).ok();
+        let begun = Instant::now();
+        slow.read_to_end().expect("the gate closes");
+        assert!(begun.elapsed() < Duration::from_secs(4));
+    }
+}
+
+#[test]
+fn a_connection_that_idles_between_whole_requests_is_kept() {
+    let gate = Settings::hmac().server("header_timeout = \"1s\"").start();
+    let mut connection = Connection::open(gate.main()).expect("the gate listens");
+    let good = Request::get("/verify").bearer(tokens::good());
+    for _ in 0..2 {
+        assert_eq!(connection.send(&good).expect("an answer").status, 200);
+        // Longer than the limit on a head, without a byte: nothing but time can show that nothing happens.
+        let (_sender, receiver) = std::sync::mpsc::channel::<()>();
+        let _ = receiver.recv_timeout(Duration::from_millis(1_500));
+    }
+}
+
+#[test]
 fn s16_3_many_slow_clients_do_not_stop_good_ones() {
     let gate = Settings::hmac().start();
     let slow: Vec<_> = (0..200)

@@ -116,10 +116,7 @@ fn judge(token: &[u8]) -> Result<String, Reason> {
 }
 
 fn judge_by(state: &State, token: &[u8], now: i64) -> Result<String, Reason> {
-    let credential = Credential {
-        token: RawToken::new(token),
-        source: TokenSource::Header,
-    };
+    let credential = Credential::new(RawToken::new(token), TokenSource::Header);
     gate::admit(state, credential, Timestamp::from_seconds(now))
         .map(|permit| permit.verified().identity().username().to_owned())
         .map_err(|refusal| refusal.reason())

@@ -384,6 +384,22 @@ fn s9_3_names_match_exactly() {
 }
 
 #[test]
+fn s9_2_credentials_that_a_proxy_joined_by_a_comma_are_refused_and_never_passed_over() {
+    let gate = Settings::hmac().top("cookie_name = \"auth_token\"").start();
+    for joined in ["Basic eDp5, Bearer bad.bad.bad", "a.b.c, Bearer d.e.f"] {
+        let answer = Request::get("/verify")
+            .header("Authorization", joined)
+            .cookie(format!("auth_token={}", tokens::good()))
+            .send(gate.main());
+        assert_eq!(answer.status, 401, "{joined}");
+    }
+    let other = Request::get("/verify")
+        .header("Authorization", "Digest username=\"x\", realm=\"y\"")
+        .cookie(format!("auth_token={}", tokens::good()));
+    assert_eq!(other.send(gate.main()).status, 200);
+}
+
+#[test]
 fn an_empty_value_counts_as_absent() {
     let gate = Settings::hmac().top(COOKIE).top(PARAM).start();
     let token = tokens::good();

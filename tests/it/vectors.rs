@@ -42,10 +42,7 @@ fn state(document: &Value, key: &str, algorithm: &str) -> State {
 
 /// The value of `X-Auth-User`, or the reason of the refusal.
 fn user(state: &State, token: &str, now: Timestamp) -> Result<String, Reason> {
-    let credential = Credential {
-        token: RawToken::new(token.as_bytes()),
-        source: TokenSource::Header,
-    };
+    let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
     let permit = gate::admit(state, credential, now).map_err(|refusal| refusal.reason())?;
     let names = state.identity.header_names();
     let values = permit.verified().identity().values();

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
+use crate::server::answer::guarded;
 use crate::server::forwarded::Dialect;
 use crate::server::respond::Endpoint;
 
@@ -10,10 +11,12 @@ use super::verify::check;
 
 /// Answers. The body is never read.
 pub async fn forward_auth(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    check(
-        &request,
-        &service,
-        Endpoint::ForwardAuth,
-        Dialect::Forwarded,
-    )
+    guarded(&service, || {
+        check(
+            &request,
+            &service,
+            Endpoint::ForwardAuth,
+            Dialect::Forwarded,
+        )
+    })
 }

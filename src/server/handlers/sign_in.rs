@@ -3,26 +3,34 @@
 //! The request is judged again: whoever may pass is sent back to where they came from, anybody else to `auth_url`. The address to come back to is
 //! `?rd=` (a path or an absolute URL), else the original request that the proxy describes.
 
+use std::borrow::Cow;
+
 use actix_web::{HttpRequest, HttpResponse, web};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::request::Original;
 use crate::server::Service;
-use crate::server::answer::Exchange;
-use crate::server::forwarded::{Dialect, original};
+use crate::server::answer::{Exchange, guarded};
+use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::live::Live;
 use crate::server::respond::{self, Endpoint};
 
 /// Answers.
 pub async fn sign_in(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
+    guarded(&service, || answer(&request, &service))
+}
+
+fn answer(request: &HttpRequest, service: &Service) -> HttpResponse {
     let live = service.live.load();
-    let exchange = Exchange::begin(&service, &live, &request, Endpoint::SignIn);
-    let described = match original(&request, Dialect::Original, &live) {
+    let exchange = Exchange::begin(service, &live, request, Endpoint::SignIn);
+    let described = match original(request, Dialect::Original, &live) {
         Ok(original) => original,
         Err(reason) => return exchange.refuse_unread(reason),
     };
-    let wanted = wanted(&request);
-    let target = Target::of(&live, described, wanted.as_ref());
+    let wanted = wanted(request);
+    let is_described = names_target(request, Dialect::Original);
+    let target = Target::of(&live, described, is_described, wanted.as_ref());
     match exchange.decide(target.original) {
         Ok(permit) => {
             let place = target
@@ -51,17 +59,24 @@ enum Wanted {
 
 /// `None`: there is no `rd`, the proxy's headers say it.
 fn wanted(request: &HttpRequest) -> Option<Wanted> {
-    let own_query = request.uri().query()?;
-    let mut found: Option<String> = None;
-    for (name, value) in url::form_urlencoded::parse(own_query.as_bytes()) {
-        if name == "rd" {
-            if found.as_ref().is_some_and(|first| *first != value) {
-                return Some(Wanted::Unclear);
-            }
-            found = Some(value.into_owned());
+    let query = request.uri().query()?;
+    let mut values = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("rd="))
+        .map(|value| value.replace('+', " "))
+        .map(|value| {
+            percent_decode_str(&value)
+                .decode_utf8()
+                .map(Cow::into_owned)
+        });
+    let first = values.next()?;
+    // Decoded strictly: a byte that is no UTF-8 must not become another path.
+    match first {
+        Ok(first) if values.all(|other| other.as_ref() == Ok(&first)) => {
+            Some(Wanted::Parameter(first))
         }
+        _ => Some(Wanted::Unclear),
     }
-    found.map(Wanted::Parameter)
 }
 
 /// The request that is judged, and the address it may be returned to.
@@ -71,11 +86,15 @@ struct Target<'r> {
 }
 
 impl<'r> Target<'r> {
-    fn of(live: &Live, described: Original<'r>, wanted: Option<&'r Wanted>) -> Self {
-        // Nobody described another request: this page is no place to come back to.
-        let is_this_request = described.path == "/sign-in";
+    fn of(
+        live: &Live,
+        described: Original<'r>,
+        is_described: bool,
+        wanted: Option<&'r Wanted>,
+    ) -> Self {
         match wanted {
-            None if is_this_request => Self {
+            // Nobody described another request: this page is no place to come back to.
+            None if !is_described => Self {
                 original: described,
                 address: None,
             },

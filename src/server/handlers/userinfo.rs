@@ -7,16 +7,20 @@ use crate::gate::{Permit, extract, verify};
 use crate::jose::{Claims, Json};
 use crate::request::RequestView;
 use crate::server::Service;
-use crate::server::answer::Exchange;
+use crate::server::answer::{Exchange, guarded};
 use crate::server::forwarded::{ActixHeaders, Dialect, original};
 use crate::server::live::Live;
 use crate::server::respond::{self, Endpoint};
 
 /// Answers.
 pub async fn userinfo(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
+    guarded(&service, || answer(&request, &service))
+}
+
+fn answer(request: &HttpRequest, service: &Service) -> HttpResponse {
     let live = service.live.load();
-    let exchange = Exchange::begin(&service, &live, &request, Endpoint::UserInfo);
-    let original = match original(&request, Dialect::Itself, &live) {
+    let exchange = Exchange::begin(service, &live, request, Endpoint::UserInfo);
+    let original = match original(request, Dialect::Itself, &live) {
         Ok(original) => original,
         Err(reason) => return exchange.refuse_unread(reason),
     };
@@ -38,7 +42,7 @@ pub async fn userinfo(request: HttpRequest, service: web::Data<Service>) -> Http
 fn describe(live: &Live, view: &RequestView<'_, ActixHeaders<'_>>, permit: &Permit) -> Value {
     let payload = extract::extract(&live.gate.extract, view)
         .ok()
-        .and_then(|credential| verify::payload_of_verified(credential.token))
+        .and_then(|credential| verify::payload_of_verified(credential.token()))
         .unwrap_or_default();
     let claims = Claims::parse(&payload).ok();
     let claim = |name: &str| claims.as_ref().and_then(|claims| claims.get(name));

@@ -3,13 +3,15 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
-use crate::server::answer::Exchange;
-use crate::server::forwarded::{Dialect, original};
+use crate::server::answer::{Exchange, guarded};
+use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::respond::{self, Endpoint};
 
 /// Answers. The body is never read: bare nginx announces one and does not send it.
 pub async fn verify(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    check(&request, &service, Endpoint::Verify, Dialect::Original)
+    guarded(&service, || {
+        check(&request, &service, Endpoint::Verify, Dialect::Original)
+    })
 }
 
 /// What `/verify` and `/forward-auth` have in common.
@@ -27,6 +29,12 @@ pub(super) fn check(
     };
     match exchange.decide(original) {
         Ok(permit) => exchange.allow(&permit, respond::allow(&live, &permit)),
-        Err(refusal) => exchange.refuse(&refusal, &original, || live.returns.of_request(&original)),
+        Err(refusal) => {
+            let address = || {
+                let is_named = names_target(request, dialect);
+                is_named.then(|| live.returns.of_request(&original))?
+            };
+            exchange.refuse(&refusal, &original, address)
+        }
     }
 }

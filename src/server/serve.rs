@@ -1,0 +1,144 @@
+//! actix, put together: sockets, watched streams, the application.
+//!
+//! `actix_web::HttpServer` would do the same with less code, but hands out no stream to watch; see [`super::watched`].
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::{HttpService, Protocol};
+use actix_server::{GracefulShutdownSignal, Server};
+use actix_service::{
+    IntoServiceFactory as _, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+};
+use actix_web::dev::AppConfig;
+use actix_web::middleware::{Compat, Condition};
+use actix_web::{App, web};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tracing_actix_web::TracingLogger;
+
+use super::Service;
+use super::listen::Socket;
+use super::span::RequestSpan;
+use super::watched::{Patience, Watched};
+
+/// What bounds a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Worker threads.
+    pub workers: usize,
+    /// Connections at a time, for each worker.
+    pub connections_per_worker: usize,
+    /// How long a client may take to send the head of a request.
+    pub header_timeout: Duration,
+    /// How long requests in flight may take at the end, in seconds.
+    pub drain_seconds: u64,
+}
+
+/// How long a connection may idle between requests. Longer than nginx keeps its own (60 s): the side that closes first must be the
+/// proxy, or it sends a request into a connection that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may leave an answer untaken.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Routes of a listener.
+pub type Routes = fn(&mut web::ServiceConfig);
+
+/// Starts a server on open sockets. Signals are the caller's: actix would stop at once on SIGINT.
+///
+/// # Errors
+/// The system refuses.
+pub fn start(
+    service: &Arc<Service>,
+    sockets: Vec<Socket>,
+    routes: Routes,
+    limits: Limits,
+    request_spans: bool,
+) -> io::Result<Server> {
+    let mut builder = Server::build()
+        .workers(limits.workers)
+        .max_concurrent_connections(limits.connections_per_worker)
+        .shutdown_timeout(limits.drain_seconds)
+        .disable_signals();
+    let application = Application {
+        service: web::Data::from(Arc::clone(service)),
+        routes,
+        request_spans,
+        header_timeout: limits.header_timeout,
+        draining: builder.graceful_shutdown_signal(),
+    };
+    for socket in sockets {
+        let application = application.clone();
+        let name = socket.to_string();
+        builder = match socket {
+            Socket::Tcp(listener) => builder.listen(name, listener, move || {
+                let patience = application.patience();
+                fn_service(move |stream: TcpStream| async move {
+                    // A peer that is gone already has no address, and must not be taken for a Unix socket.
+                    let peer = stream
+                        .peer_addr()
+                        .map_err(actix_http::error::DispatchError::Io)?;
+                    stream.set_nodelay(true).ok();
+                    Ok((Watched::new(stream, patience), Protocol::Http1, Some(peer)))
+                })
+                .and_then(application.http())
+            })?,
+            Socket::Unix(listener, _) => builder.listen_uds(name, listener, move || {
+                let patience = application.patience();
+                fn_service(move |stream: UnixStream| async move {
+                    Ok((Watched::new(stream, patience), Protocol::Http1, None))
+                })
+                .and_then(application.http())
+            })?,
+        };
+    }
+    Ok(builder.run())
+}
+
+/// What each worker builds its own application from.
+#[derive(Clone)]
+struct Application {
+    service: web::Data<Service>,
+    routes: Routes,
+    request_spans: bool,
+    header_timeout: Duration,
+    draining: GracefulShutdownSignal,
+}
+
+impl Application {
+    const fn patience(&self) -> Patience {
+        Patience {
+            head: self.header_timeout,
+            answer: WRITE_TIMEOUT,
+        }
+    }
+
+    fn http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+        &self,
+    ) -> impl ServiceFactory<
+        (Watched<S>, Protocol, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = actix_http::error::DispatchError,
+        InitError = (),
+    > + use<S> {
+        let spans = Compat::new(TracingLogger::<RequestSpan>::new());
+        let application = App::new()
+            .app_data(self.service.clone())
+            .wrap(Condition::new(self.request_spans, spans))
+            .configure(self.routes)
+            .into_factory()
+            .map_err(|error| error.error_response());
+        let draining = self.draining.clone();
+        HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(self.header_timeout)
+            .graceful_shutdown_signal(move || {
+                let signal = draining.clone();
+                async move { signal.notified().await }
+            })
+            .finish(map_config(application, |()| AppConfig::default()))
+    }
+}
