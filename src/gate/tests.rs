@@ -88,6 +88,25 @@ fn s13_1_two_sets_of_settings_never_share_an_entry() {
 }
 
 #[test]
+fn s4_1_the_signature_is_checked_before_any_claim_is_looked_at() {
+    let state = state();
+    let forge = |payload: &str| {
+        let header = token("alice", 600).split('.').next().unwrap().to_owned();
+        let payload = crate::jose::base64url::encode(payload.as_bytes());
+        format!("{header}.{payload}.{}", "A".repeat(43))
+    };
+    for payload in [
+        "no JSON",
+        "{}",
+        r#"{"exp":1}"#,
+        r#"{"aud":7,"iss":[]}"#,
+        "\u{1}",
+    ] {
+        assert_eq!(ask(&state, &forge(payload), 0), Err(Reason::TokenSignature));
+    }
+}
+
+#[test]
 fn s13_2_time_is_judged_on_every_hit() {
     let state = state();
     let alice = token("alice", 600);

@@ -318,7 +318,7 @@ fn serve_refuses_the_published_demo_keys_unless_the_danger_is_named() {
 }
 
 #[test]
-fn the_schema_is_json_and_knows_every_key_of_the_seed() {
+fn the_schema_is_json_and_knows_every_key_of_the_jupyterhub_authenticator() {
     let ran = run(&["config", "schema"], "");
     assert_eq!(ran.code, Some(0), "{}", ran.all());
     let schema: Value = serde_json::from_str(&ran.stdout).expect("the schema is JSON");
@@ -395,5 +395,30 @@ fn the_version_is_that_of_the_package() {
     assert_eq!(
         (ran.code, ran.stdout.trim()),
         (Some(0), concat!("jwtgate ", env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn s3_5_a_well_known_secret_stops_the_start_unless_the_danger_is_named() {
+    let known = || {
+        Settings::empty()
+            .top("expected_audience = \"app\"")
+            .top("secret = \"a-string-secret-at-least-256-bits-long\"")
+    };
+    assert!(fault(known()).contains("everybody knows"));
+    let gate = known().top("danger_allow_weak_secret = true").start();
+    assert!(gate.wait_for_line("everybody knows"), "{}", gate.output());
+}
+
+#[test]
+fn s17_3_a_secret_file_that_everybody_can_read_is_a_warning() {
+    let gate = Settings::empty()
+        .top("expected_audience = \"app\"\nsecret_file = \"{dir}/secret.txt\"")
+        .file("secret.txt", "0f6c1f0b8e2d4c6aa1b2c3d4e5f60718")
+        .start();
+    assert!(
+        gate.wait_for_line("every user of this machine can read"),
+        "{}",
+        gate.output()
     );
 }

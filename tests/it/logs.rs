@@ -1,11 +1,13 @@
 //! What the log tells, and what it never does.
 
 use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::harness::process::text;
-use crate::harness::{Request, Settings, tokens};
+use crate::harness::process::{self, text};
+use crate::harness::{Address, Connection, Request, Settings, tokens};
 
 /// Every form in which a secret may leak.
 fn parts(token: &str) -> Vec<String> {
@@ -243,4 +245,43 @@ fn a_missing_audience_is_warned_about_at_every_start() {
         Request::get("/verify").bearer(any).send(gate.main()).status,
         200
     );
+}
+
+#[test]
+fn s18_6_a_log_that_nobody_reads_stops_no_request_and_dropped_lines_are_counted() {
+    const REFUSALS: usize = 12_000;
+    let folder = Settings::hmac().write();
+    let mut child = process::command()
+        .args(["serve", "--config"])
+        .arg(folder.path().join("jwtgate.toml"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be started");
+    let mut stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+    let mut addresses = Vec::new();
+    let mut line = String::new();
+    while !line.contains("\"ready\"") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).expect("text"), 0, "it ended");
+        let record: Value = serde_json::from_str(&line).expect("JSON");
+        if let Some(address) = record["address"].as_str() {
+            addresses.push(Address::parse(address));
+        }
+    }
+    // From here on nobody reads: the pipe fills, then the queue.
+    let mut connection = Connection::open(&addresses[0]).expect("the gate listens");
+    for _ in 0..REFUSALS {
+        let answer = connection
+            .send(&Request::get("/verify"))
+            .expect("an answer");
+        assert_eq!(answer.status, 401);
+    }
+    let metrics = Request::get("/metrics").send(&addresses[1]).text();
+    let dropped = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("jwtgate_log_lines_dropped_total "))
+        .and_then(|count| count.parse::<u64>().ok());
+    child.kill().expect("it runs");
+    child.wait().expect("it ended");
+    assert!(dropped.is_some_and(|count| count > 0), "{metrics}");
 }

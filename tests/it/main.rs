@@ -4,7 +4,7 @@
 //!
 //! 1. Pick the file of the topic (`verify`, `sources`, `identity`, …). A file that passes about 300 lines is split by noun.
 //! 2. Name the test after the behaviour, so that a red line reads as a sentence. A rule with a number in the security
-//!    requirements carries it in front: `s9_2_two_authorization_lines_with_different_values_are_refused`.
+//!    requirements carries it in front (`docs/requirements.md`): `s9_2_two_authorization_lines_with_different_values_are_refused`.
 //! 3. Start a server of your own; it is up in well under 50 ms and nothing has to be shared or cleaned up:
 //!
 //! ```ignore
