@@ -56,7 +56,7 @@ pub struct Log {
     pub level: LogLevel,
     /// How a line looks: `auto`, `text` or `json`.
     pub format: LogFormat,
-    /// Open a tracing span with an id for every request. Costs CPU time on each; see the performance page.
+    /// Open a tracing span with an id for every request. It costs about a third of what a request costs (docs/performance.md).
     pub request_spans: bool,
 }
 
