@@ -160,7 +160,7 @@ fn unknown(known: &Value, name: &str, path: &str) -> Fault {
         (Some(hint), ..) => hint.to_owned(),
         (None, _, Some(table)) if is_of_top_level() => {
             format!(
-                "`{name}` is a key of the top level: move it above `[{table}]`, for a table goes on to the next one"
+                "`{name}` is a key of the top level: move it above `[{table}]`; a table goes on until the next one"
             )
         }
         (None, Some(near), _) => format!("did you mean `{near}`?"),

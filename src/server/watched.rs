@@ -1,8 +1,8 @@
 //! A connection that cannot be held: a head must be complete, and an answer taken, within a limit, on every request.
 //!
 //! actix times the head of the *first* request of a connection only (actix-http 3.20): whoever sends one request and then one byte
-//! would hold a connection for ever. This stream watches from the first byte that came after the last answer. An endpoint here
-//! answers as soon as a head is there and never reads a body, so "no answer yet" means "no complete head yet".
+//! would hold a connection for ever. This stream watches every head, from its first byte to the empty line that ends it. How long
+//! the answer to a whole head takes is not its matter. Bodies are never read here, so bytes of one count as a head that does not end.
 
 use std::io;
 use std::pin::Pin;
@@ -26,8 +26,10 @@ pub struct Patience {
 pub struct Watched<S> {
     stream: S,
     patience: Patience,
-    /// When the first byte came that has not been answered.
-    unanswered_since: Option<Instant>,
+    /// When the first byte of a head came that has not ended yet.
+    head_began: Option<Instant>,
+    /// Whether that head holds anything but line breaks, which may stand in front of one (RFC 9112 §2.2).
+    has_text: bool,
     /// When the client stopped taking an answer.
     blocked_since: Option<Instant>,
     /// The last bytes read: a head ends in an empty line.
@@ -45,7 +47,8 @@ impl<S> Watched<S> {
         Self {
             stream,
             patience,
-            unanswered_since: None,
+            head_began: None,
+            has_text: false,
             blocked_since: None,
             tail: END_OF_HEAD,
             alarm: None,
@@ -56,26 +59,24 @@ impl<S> Watched<S> {
         if bytes.is_empty() {
             return;
         }
-        self.unanswered_since.get_or_insert_with(Instant::now);
+        self.has_text |= bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
         for &byte in bytes.iter().rev().take(4).rev() {
             self.tail.rotate_left(1);
             if let Some(last) = self.tail.last_mut() {
                 *last = byte;
             }
         }
-    }
-
-    fn has_written(&mut self) {
-        self.blocked_since = None;
-        // What was read beyond the answered head is the beginning of the next one.
-        self.unanswered_since = (self.tail != END_OF_HEAD).then(Instant::now);
+        if self.has_text && self.tail == END_OF_HEAD {
+            self.head_began = None;
+            self.has_text = false;
+        } else {
+            self.head_began.get_or_insert_with(Instant::now);
+        }
     }
 
     /// Fails when the client's time is over, else sees to it that the task is woken when it will be.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let head = self
-            .unanswered_since
-            .map(|since| since + self.patience.head);
+        let head = self.head_began.map(|began| began + self.patience.head);
         let answer = self.blocked_since.map(|since| since + self.patience.answer);
         let Some(due) = [head, answer].into_iter().flatten().min() else {
             return Ok(());
@@ -122,7 +123,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if written.is_ready() {
-            self.has_written();
+            self.blocked_since = None;
             return written;
         }
         self.blocked_since.get_or_insert_with(Instant::now);
@@ -211,6 +212,30 @@ mod tests {
             watched.read_exact(&mut [0; 19]).await.unwrap();
             watched.write_all(b"answer").await.unwrap();
             assert!(watched.read_u8().await.is_err());
+        });
+    }
+
+    #[test]
+    fn s16_3_line_breaks_alone_are_no_head() {
+        run(async {
+            let (mut client, server) = duplex(1024);
+            let mut watched = Watched::new(server, PATIENCE);
+            request(&mut client, &mut watched).await;
+            client.write_all(b"\r\n\r\n").await.unwrap();
+            watched.read_exact(&mut [0; 4]).await.unwrap();
+            assert!(watched.read_u8().await.is_err());
+        });
+    }
+
+    #[test]
+    fn an_answer_may_take_longer_than_a_head() {
+        run(async {
+            let (mut client, server) = duplex(1024);
+            let mut watched = Watched::new(server, PATIENCE);
+            client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            watched.read_exact(&mut [0; 18]).await.unwrap();
+            let waiting = tokio::time::timeout(Duration::from_mins(1), watched.read_u8()).await;
+            assert!(waiting.is_err(), "only the test's own clock ran out");
         });
     }
 
