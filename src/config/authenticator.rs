@@ -83,7 +83,7 @@ pub struct Config {
     /// The issuer that a token must name (`iss`): one or a list. Empty: not checked.
     #[schemars(example = &"https://idp.example.com")]
     pub expected_issuer: OneOrMany,
-    /// The claim that holds the username: a name, a dotted path, a JSON Pointer, or a list of those that is tried in order.
+    /// The claim that holds the username: a name, a dotted path, a JSON Pointer, or a list of those that is tried in order. It may take 256 bytes as a header value.
     #[schemars(example = ["preferred_username", "sub"])]
     pub username_claim_field: OneOrMany,
     /// Keep only what stands before the first `@` of the username.

@@ -12,6 +12,7 @@ use crate::jose::{Claims, Json};
 use crate::reason::Reason;
 
 use super::claim_path::{ClaimPath, NotAPath};
+use super::{header_name, header_value};
 
 /// How claims become headers.
 #[derive(Clone, Debug)]
@@ -91,7 +92,9 @@ impl IdentityRules {
         let mut headers: Vec<(String, Carries)> = Vec::new();
         for (name, claim) in &config.identity.headers {
             let path = format!("identity.headers.\"{name}\"");
-            if let Some(fault) = unfit_header(name, &path, headers.iter().map(|(name, _)| name)) {
+            if let Some(fault) =
+                header_name::unfit(name, &path, headers.iter().map(|(name, _)| name))
+            {
                 faults.push(fault);
                 continue;
             }
@@ -136,8 +139,7 @@ impl IdentityRules {
     /// [`Reason::IdentityUsername`], [`Reason::IdentityInvalid`] or [`Reason::IdentityTooLarge`].
     pub fn identify(&self, claims: &Claims<'_>) -> Result<Identity, Reason> {
         let username = self.username(claims)?;
-        let username_value = self
-            .encode(username)
+        let username_value = header_value::encode(username, self.non_ascii)
             .filter(|value| !value.is_empty() && value.len() <= MAX_USERNAME)
             .ok_or(Reason::IdentityUsername)?;
         let mut total = 0_usize;
@@ -200,147 +202,9 @@ impl IdentityRules {
     fn text<'c>(&self, claim: &'c Json<'_>) -> Result<Cow<'c, str>, Reason> {
         claim
             .as_str()
-            .and_then(|text| self.encode(text))
+            .and_then(|text| header_value::encode(text, self.non_ascii))
             .ok_or(Reason::IdentityInvalid)
     }
-
-    /// A text as a header value; `None` when it must not stand in one.
-    fn encode<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
-        if text.trim() != text {
-            return None;
-        }
-        if is_printable_ascii(text) {
-            let is_percent = self.non_ascii == NonAscii::Percent && has_escape(text);
-            return Some(if is_percent {
-                percent(text).into()
-            } else {
-                text.into()
-            });
-        }
-        match self.non_ascii {
-            _ if text.chars().any(is_forbidden) => None,
-            NonAscii::Refuse => None,
-            NonAscii::Utf8 => Some(text.into()),
-            NonAscii::Percent => Some(percent(text).into()),
-        }
-    }
-}
-
-const HEX: [char; 16] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-];
-
-/// Percent-encodes what is not ASCII and every `%`. It is applied to a text that holds a non-ASCII character or a valid
-/// percent-escape, and any other passes unchanged, which makes the whole reversible: `100%` stays itself, and `José` and a literal
-/// `Jos%C3%A9` never meet.
-fn percent(text: &str) -> String {
-    let digit = |value: u8| HEX.get(usize::from(value)).copied().unwrap_or('0');
-    let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
-        if byte.is_ascii() && byte != b'%' {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push(digit(byte >> 4));
-            encoded.push(digit(byte & 15));
-        }
-    }
-    encoded
-}
-
-/// Without a branch in the loop, so that the compiler makes it a few vector instructions: most names come this way.
-fn is_printable_ascii(text: &str) -> bool {
-    text.bytes()
-        .fold(true, |so_far, byte| so_far & matches!(byte, b' '..=b'~'))
-}
-
-fn has_escape(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.contains(&b'%')
-        && bytes.array_windows().any(|&[percent, high, low]| {
-            percent == b'%' && high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
-        })
-}
-
-/// Control characters (C0, DEL, C1), line and paragraph separators, and format characters, which are invisible or turn the
-/// direction of text around: none may stand in a name that people and programs compare.
-const fn is_forbidden(character: char) -> bool {
-    matches!(character,
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
-        | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// Headers that belong to HTTP or to the answer itself; naming one as an identity header would break it.
-const RESERVED: [&str; 28] = [
-    "age",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "content-security-policy",
-    "content-type",
-    "cookie",
-    "date",
-    "expires",
-    "host",
-    "keep-alive",
-    "location",
-    "proxy-authenticate",
-    "referrer-policy",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "vary",
-    "www-authenticate",
-    "x-auth-redirect",
-    "x-content-type-options",
-];
-
-fn unfit_header<'h>(
-    name: &str,
-    path: &str,
-    mut others: impl Iterator<Item = &'h String>,
-) -> Option<Fault> {
-    // A backend that speaks CGI reads `X-A_B`, `x-a-b` and `X_A_B` as one variable.
-    let folded = |name: &str| name.to_ascii_lowercase().replace('_', "-");
-    let is_token = !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if !is_token {
-        return Some(Fault::new(
-            path,
-            format!("`{name}`"),
-            "a header name of letters, digits, `-`, `_` and `.`",
-            "for example `X-Auth-User`",
-        ));
-    }
-    if RESERVED.contains(&folded(name).as_str()) {
-        return Some(Fault::new(
-            path,
-            format!("`{name}`, which HTTP or the answer itself uses"),
-            "another header name",
-            "for example `X-Auth-User` or `Remote-User`",
-        ));
-    }
-    if others.any(|other| folded(other) == folded(name)) {
-        return Some(Fault::new(
-            path,
-            "a name that another header has in other spelling",
-            "different names",
-            "backends read `-`, `_` and case as the same: keep one of them",
-        ));
-    }
-    None
 }
 
 fn not_a_path(path: &str, found: &str, why: NotAPath) -> Fault {

@@ -6,8 +6,8 @@
 //!                                          ▼  │ cache: seen this exact token before?
 //! ```
 //!
-//! [`decide`] is a plain function over one [`State`]: no async, no lock held, no I/O, no framework type. `extract` finds the token,
-//! `verify` judges it with `claim_rules`, `identity` makes the headers, `cache` remembers. Whatever goes wrong is a [`Refusal`]
+//! [`decide`] is a plain function over one [`State`]: no async, no lock held, no I/O, no framework type. `extract` finds the token in one
+//! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers, `cache` remembers. Whatever goes wrong is a [`Refusal`]
 //! with one [`Reason`](crate::reason::Reason); what the outside hears of it is decided in `server/respond.rs`.
 #![deny(
     clippy::expect_used,
@@ -21,7 +21,10 @@ pub mod cache;
 pub mod claim_path;
 pub mod claim_rules;
 pub mod extract;
+mod header_name;
+mod header_value;
 pub mod identity;
+pub mod places;
 pub mod refusal;
 pub mod state;
 pub mod verify;

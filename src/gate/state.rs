@@ -13,8 +13,8 @@ use crate::keys::KeySet;
 
 use super::cache::TokenCache;
 use super::claim_rules::ClaimRules;
-use super::extract::ExtractRules;
 use super::identity::IdentityRules;
+use super::places::ExtractRules;
 
 /// The state of the gate. `app` builds it.
 #[derive(Debug)]

@@ -9,6 +9,8 @@ use url::{Host, Url};
 use crate::config::{Config, Fault};
 use crate::request::{Original, Scheme};
 
+use super::return_hosts::AllowedHost;
+
 /// Where people may be sent.
 #[derive(Clone, Debug)]
 pub struct ReturnPolicy {
@@ -17,20 +19,6 @@ pub struct ReturnPolicy {
     hosts: Vec<AllowedHost>,
     public_url: Option<Url>,
     token_parameter: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct AllowedHost {
-    scheme: Scheme,
-    name: HostName,
-    port: u16,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum HostName {
-    Exact(String),
-    /// One or more whole labels in front of this: `.example.org`.
-    Below(String),
 }
 
 impl ReturnPolicy {
@@ -196,54 +184,6 @@ impl ReturnPolicy {
         };
         Url::parse(&format!("{scheme}://{host}{}", original.path))
             .is_ok_and(|url| same_page(&url, auth_url))
-    }
-}
-
-impl AllowedHost {
-    fn parse(entry: &str) -> Option<Self> {
-        let (scheme, rest) = match entry.split_once("://") {
-            Some(("https", rest)) => (Scheme::Https, rest),
-            Some(("http", rest)) => (Scheme::Http, rest),
-            Some(_) => return None,
-            None => (Scheme::Https, entry),
-        };
-        let (is_below, host) = match rest.strip_prefix("*.") {
-            Some(domain) => (true, domain),
-            None => (false, rest),
-        };
-        let is_plain = !host.is_empty()
-            && host
-                .chars()
-                .all(|character| character.is_alphanumeric() || "-._:[]".contains(character));
-        if !is_plain {
-            return None;
-        }
-        let url = Url::parse(&format!("{}://{host}/", scheme.as_str())).ok()?;
-        let name = match (url.host()?, is_below) {
-            (Host::Domain(domain), true) => HostName::Below(format!(".{domain}")),
-            (_, true) => return None,
-            (_, false) => HostName::Exact(url.host_str()?.to_owned()),
-        };
-        Some(Self {
-            scheme,
-            name,
-            port: url.port_or_known_default()?,
-        })
-    }
-
-    fn allows(&self, url: &Url) -> bool {
-        let Some(host) = url.host_str() else {
-            return false;
-        };
-        let is_named = match &self.name {
-            HostName::Exact(name) => host == name,
-            HostName::Below(domain) => host
-                .strip_suffix(domain.as_str())
-                .is_some_and(|labels| labels.split('.').all(|label| !label.is_empty())),
-        };
-        is_named
-            && url.scheme() == self.scheme.as_str()
-            && url.port_or_known_default() == Some(self.port)
     }
 }
 

@@ -116,9 +116,10 @@ fn bind_unix(path: &Path) -> io::Result<Socket> {
     remove_stale_socket(path)?;
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
     let address = socket2::SockAddr::unix(path)?;
-    // Before binding, so that the file never has another mode; the process's umask may take bits away, which chmod gives back.
+    // Before binding, so that the file never has another mode. Not every system takes it from a socket, and the process's umask may
+    // take bits away: the second line is the one that counts.
     let mode = std::fs::Permissions::from_mode(SOCKET_MODE);
-    std::fs::File::from(OwnedFd::from(socket.try_clone()?)).set_permissions(mode.clone())?;
+    let _ = std::fs::File::from(OwnedFd::from(socket.try_clone()?)).set_permissions(mode.clone());
     socket.bind(&address)?;
     std::fs::set_permissions(path, mode)?;
     socket.listen(BACKLOG)?;
