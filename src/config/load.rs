@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::schema::{accepts_lists, judge, kind, names, nearest, schema};
+use super::unique::UniqueMembers;
 use super::{Config, Fault};
 
 /// A configuration that could be read, and what is wrong with it as far as its form goes.
@@ -103,23 +104,31 @@ fn read(path: &Path, faults: &mut Vec<Fault>) -> Value {
             return Value::Object(Map::new());
         }
     };
-    let parsed = config::Config::builder()
-        .add_source(config::File::from_str(&text, format))
-        .build()
-        .and_then(config::Config::try_deserialize::<Value>);
+    let parsed = parse(&text, format);
     match parsed {
         Ok(value) if value.is_object() => value,
         Ok(_) => Value::Object(Map::new()),
         Err(error) => {
             faults.push(Fault::new(
                 shown,
-                without_source_lines(&error.to_string()),
+                without_source_lines(&error),
                 format!("valid {}", format_name(format)),
                 "mend the syntax; nothing in the file was read",
             ));
             Value::Object(Map::new())
         }
     }
+}
+
+fn parse(text: &str, format: config::FileFormat) -> Result<Value, String> {
+    if format == config::FileFormat::Json {
+        serde_json::from_str::<UniqueMembers>(text).map_err(|error| error.to_string())?;
+    }
+    config::Config::builder()
+        .add_source(config::File::from_str(text, format))
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .map_err(|error| error.to_string())
 }
 
 /// The largest configuration file, in bytes.
@@ -432,7 +441,15 @@ mod tests {
 
     #[test]
     fn broken_syntax_and_missing_files_are_faults() {
-        for (suffix, text) in [(".toml", "a = = 1"), (".yaml", "a: [1"), (".json", "{")] {
+        for (suffix, text) in [
+            (".toml", "a = = 1"),
+            (".toml", "cookie_name = \"a\"\ncookie_name = \"b\""),
+            (".yaml", "a: [1"),
+            (".yaml", "cookie_name: a\ncookie_name: b"),
+            (".json", "{"),
+            (".json", r#"{"cookie_name":"a","cookie_name":"b"}"#),
+            (".json", r#"{"server":{"realm":"a","realm":"b"}}"#),
+        ] {
             let loaded = load(Some(file(suffix, text).path()), []);
             assert_eq!(loaded.faults.len(), 1, "{suffix}");
         }

@@ -14,6 +14,7 @@ pub mod log;
 pub mod reference;
 pub mod schema;
 pub mod server;
+mod unique;
 pub mod value;
 
 pub use admin::Admin;

@@ -381,3 +381,27 @@ fn requests_in_one_packet_are_answered_in_order() {
         .collect();
     assert_eq!(users, [Some("alice"), None, Some("bob")]);
 }
+
+#[test]
+fn s16_3_more_connections_than_allowed_wait_until_one_is_closed() {
+    let gate = Settings::hmac()
+        .server("workers = 1\nmax_connections = 2")
+        .start();
+    let ask = Request::get("/verify").bearer(tokens::good());
+    let mut first = Connection::open(gate.main()).expect("the gate listens");
+    let mut second = Connection::open(gate.main()).expect("the gate listens");
+    assert_eq!(first.send(&ask).expect("an answer").status, 200);
+    assert_eq!(second.send(&ask).expect("an answer").status, 200);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let third = scope.spawn(|| {
+            let answer = ask.send(gate.main());
+            sender.send(answer.status).expect("somebody waits");
+        });
+        assert!(receiver.recv_timeout(Duration::from_millis(500)).is_err());
+        drop(first);
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(4)), Ok(200));
+        third.join().expect("it ended");
+    });
+    assert_eq!(second.send(&ask).expect("an answer").status, 200);
+}
