@@ -48,7 +48,7 @@ pub fn plan(config: &Config, now: Timestamp) -> (Option<Plan>, Vec<Fault>) {
     let (gate, returns, mut faults) = compile_gate(config, now);
     let (main, found) = Address::parse_all(&config.server.listen, "server.listen");
     faults.extend(found);
-    if main.is_empty() && !any_stops(&faults) {
+    if config.server.listen.items().is_empty() {
         faults.push(
             Fault::new(
                 "server.listen",

@@ -106,13 +106,16 @@ fn in_header<'r>(
     }
 }
 
-/// Whether one of the comma-separated parts of a value would be a token on a line of its own. A bare word counts only with the dots
+/// Whether one of the comma-separated parts of a value would be a token on a line of its own. A bare word counts only in the form
 /// of one: `Digest` and others have parameters behind commas (RFC 9110 §11.2).
 fn joins_a_token(value: &[u8], scheme: &HeaderScheme) -> bool {
+    let is_compact = |part: &[u8]| {
+        let is_token_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        part.iter().all(is_token_byte) && part.split(|&byte| byte == b'.').count() >= 3
+    };
     let looks_like_one = |part: &[u8]| {
         let has_scheme = part.contains(&b' ');
-        let has_dots = part.split(|&byte| byte == b'.').count() >= 3;
-        token_of(part, scheme).is_some_and(|_| has_scheme || has_dots)
+        token_of(part, scheme).is_some_and(|token| has_scheme || is_compact(token))
     };
     value.contains(&b',')
         && value
@@ -263,7 +266,18 @@ mod tests {
         for value in ["Bearer x", "bearer x", "BEARER   x", "x"] {
             assert_eq!(in_header_as("auto", value), Ok("x".to_owned()), "{value}");
         }
-        for value in ["Basic x", "Digest a=b, c=d", "", " ", "Bearer", "bearer "] {
+        for value in [
+            "Basic x",
+            "Digest a=b, c=d",
+            "Digest u=a,realm=\"www.example.com\",opaque=a.b.c",
+            "Hawk id=\"1\", nonce=\"j.k.l\"",
+            "Digest u=a,o=a.b.c,r=\"a.b.c\"",
+            "Hawk id=\"1\", n=\"a.b.c\"",
+            "",
+            " ",
+            "Bearer",
+            "bearer ",
+        ] {
             assert_eq!(in_header_as("auto", value), Err(Reason::TokenMissing));
         }
         assert_eq!(in_header_as("Bearer", "x"), Err(Reason::TokenMissing));

@@ -33,7 +33,7 @@ pub enum NotASecret {
 /// Whether the text holds PEM, wherever in it, so that no blank in front turns a public key into a secret (CVE-2026-34950).
 #[must_use]
 pub fn is_pem(text: &str) -> bool {
-    text.contains("-----BEGIN")
+    text.contains("-----BEGIN ")
 }
 
 /// Removes one final line break, as a file has it.
@@ -160,9 +160,16 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 
 fn is_key_material(bytes: &[u8]) -> bool {
     let trimmed = bytes.trim_ascii();
-    let is_openssh = ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"]
-        .iter()
-        .any(|prefix| trimmed.starts_with(prefix.as_bytes()));
+    let is_openssh = [
+        "ssh-rsa ",
+        "ssh-dss ",
+        "ssh-ed25519 ",
+        "ecdsa-sha2-nistp",
+        "sk-ssh-ed25519@",
+        "sk-ecdsa-sha2-nistp",
+    ]
+    .iter()
+    .any(|kind| trimmed.starts_with(kind.as_bytes()));
     let is_pem = std::str::from_utf8(bytes).is_ok_and(is_pem);
     is_openssh
         || is_pem
@@ -174,8 +181,10 @@ fn is_key_material(bytes: &[u8]) -> bool {
 
 /// A JSON Web Key or a set of them, sound or not.
 fn is_json_key(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Value>(bytes)
-        .is_ok_and(|json| json.get("kty").is_some() || json.get("keys").is_some())
+    serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|json| {
+        json.get("kty").is_some_and(serde_json::Value::is_string)
+            || json.get("keys").is_some_and(serde_json::Value::is_array)
+    })
 }
 
 #[cfg(test)]
@@ -284,6 +293,8 @@ mod tests {
             assert!(read(&text, encoding).is_err(), "{encoding:?} {text}");
         }
         for random in [
+            "ssh-tunnel-shared-secret-between-a-and-b",
+            r#"{"keys":"this is a secret text of some length"}"#,
             "Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFyYmF6MDEyMw==",
             "0f6c1f0b8e2d4c6aa1b2c3d4e5f60718",
         ] {

@@ -40,6 +40,11 @@ pub struct Limits {
 /// How long a connection may idle between requests. Longer than nginx keeps its own (60 s): the side that closes first must be the
 /// proxy, or it sends a request into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a connection may go without an answer at all. actix ends idle ones by itself, but not all: see [`super::watched`].
+const QUIET: Duration = KEEP_ALIVE.saturating_add(Duration::from_secs(5));
+/// How long a connection stays open for reading after an answer to a body that was not read, so that the client sees the answer and
+/// no reset.
+const LINGER: Duration = Duration::from_secs(1);
 /// How long a client may leave an answer untaken.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -112,6 +117,7 @@ impl Application {
         Patience {
             head: self.header_timeout,
             answer: WRITE_TIMEOUT,
+            quiet: QUIET,
         }
     }
 
@@ -135,6 +141,7 @@ impl Application {
         HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(self.header_timeout)
+            .client_disconnect_timeout(LINGER)
             .graceful_shutdown_signal(move || {
                 let signal = draining.clone();
                 async move { signal.notified().await }

@@ -1,8 +1,9 @@
-//! A connection that cannot be held: a head must be complete, and an answer taken, within a limit, on every request.
+//! A connection that cannot be held: a head must be complete, an answer taken, and a next request made, each within a limit.
 //!
-//! actix times the head of the *first* request of a connection only (actix-http 3.20): whoever sends one request and then one byte
-//! would hold a connection for ever. This stream watches every head, from its first byte to the empty line that ends it. How long
-//! the answer to a whole head takes is not its matter. Bodies are never read here, so bytes of one count as a head that does not end.
+//! actix times the head of the *first* request of a connection only, and does not time a connection at all whose chunked body never
+//! comes (actix-http 3.20): one byte, or one head, would hold a connection for ever. This stream watches every head, from its first
+//! byte to the empty line that ends it, and the time since the last answer. It knows nothing of bodies, which are never read here:
+//! what arrives of one counts as a head, and whatever arrives, only an answer starts the long limit anew.
 
 use std::io;
 use std::pin::Pin;
@@ -19,9 +20,11 @@ pub struct Patience {
     pub head: Duration,
     /// From an answer that does not fit the socket's buffer to the next byte that does.
     pub answer: Duration,
+    /// From one answer to the next.
+    pub quiet: Duration,
 }
 
-/// A stream with a limit on both.
+/// A stream with these limits.
 #[derive(Debug)]
 pub struct Watched<S> {
     stream: S,
@@ -32,25 +35,26 @@ pub struct Watched<S> {
     has_text: bool,
     /// When the client stopped taking an answer.
     blocked_since: Option<Instant>,
-    /// The last bytes read: a head ends in an empty line.
-    tail: [u8; 4],
+    /// When the last byte of an answer was taken, or the connection began.
+    last_answer: Instant,
+    /// The last bytes read, the newest last.
+    tail: [u8; 3],
     /// Wakes the connection's task. It is set rarely: when it rings early it is set again, so a busy connection costs a timer every
     /// few seconds, not one for each request.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-const END_OF_HEAD: [u8; 4] = *b"\r\n\r\n";
-
 impl<S> Watched<S> {
     /// Watches a new connection.
-    pub const fn new(stream: S, patience: Patience) -> Self {
+    pub fn new(stream: S, patience: Patience) -> Self {
         Self {
             stream,
             patience,
             head_began: None,
             has_text: false,
             blocked_since: None,
-            tail: END_OF_HEAD,
+            last_answer: Instant::now(),
+            tail: [0; 3],
             alarm: None,
         }
     }
@@ -59,14 +63,20 @@ impl<S> Watched<S> {
         if bytes.is_empty() {
             return;
         }
-        self.has_text |= bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
-        for &byte in bytes.iter().rev().take(4).rev() {
-            self.tail.rotate_left(1);
-            if let Some(last) = self.tail.last_mut() {
-                *last = byte;
+        // Where a head ends inside, what stands behind it is the beginning of the next one, and its time begins now.
+        let rest = match last_end_inside(self.tail, bytes) {
+            Some(end) => {
+                self.head_began = None;
+                self.has_text = false;
+                bytes.get(end..).unwrap_or_default()
             }
+            None => bytes,
+        };
+        self.has_text |= rest.iter().any(|byte| !is_line_break(*byte));
+        for &byte in bytes.iter().rev().take(3).rev() {
+            self.tail = push(self.tail, byte);
         }
-        if self.has_text && self.tail == END_OF_HEAD {
+        if self.has_text && ends_head(self.tail) {
             self.head_began = None;
             self.has_text = false;
         } else {
@@ -74,13 +84,8 @@ impl<S> Watched<S> {
         }
     }
 
-    /// Fails when the client's time is over, else sees to it that the task is woken when it will be.
-    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let head = self.head_began.map(|began| began + self.patience.head);
-        let answer = self.blocked_since.map(|since| since + self.patience.answer);
-        let Some(due) = [head, answer].into_iter().flatten().min() else {
-            return Ok(());
-        };
+    /// Fails when `due` has come, else sees to it that the task is woken then.
+    fn wait(&mut self, due: Instant, context: &mut Context<'_>) -> io::Result<()> {
         loop {
             if Instant::now() >= due {
                 return Err(io::ErrorKind::TimedOut.into());
@@ -96,6 +101,39 @@ impl<S> Watched<S> {
     }
 }
 
+const fn is_line_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+const fn push([_, second, third]: [u8; 3], byte: u8) -> [u8; 3] {
+    [second, third, byte]
+}
+
+/// An empty line ends a head. The parser takes a bare LF for a line break (RFC 9112 §2.2), so it is one here.
+const fn ends_head(tail: [u8; 3]) -> bool {
+    matches!(tail, [_, b'\n', b'\n'] | [b'\n', b'\r', b'\n'])
+}
+
+/// Behind the last empty line that stands before the end of `bytes`. A read that ends with a head, which nearly every one does, is
+/// not searched.
+fn last_end_inside(mut tail: [u8; 3], bytes: &[u8]) -> Option<usize> {
+    let whole = match bytes {
+        [.., first, second, third] => [*first, *second, *third],
+        _ => bytes.iter().fold(tail, |tail, &byte| push(tail, byte)),
+    };
+    if ends_head(whole) {
+        return None;
+    }
+    let mut end = None;
+    for (index, &byte) in bytes.iter().enumerate() {
+        tail = push(tail, byte);
+        if ends_head(tail) {
+            end = Some(index + 1);
+        }
+    }
+    end
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -108,7 +146,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             self.has_read(buffer.filled().get(before..).unwrap_or_default());
             return read;
         }
-        match self.check(context) {
+        let quiet = self.last_answer + self.patience.quiet;
+        let head = self.head_began.map(|began| began + self.patience.head);
+        let due = head.map_or(quiet, |head| head.min(quiet));
+        match self.wait(due, context) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -124,10 +165,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         if written.is_ready() {
             self.blocked_since = None;
+            self.last_answer = Instant::now();
             return written;
         }
-        self.blocked_since.get_or_insert_with(Instant::now);
-        match self.check(context) {
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        let due = since + self.patience.answer;
+        match self.wait(due, context) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -150,6 +193,7 @@ mod tests {
     const PATIENCE: Patience = Patience {
         head: Duration::from_secs(5),
         answer: Duration::from_secs(10),
+        quiet: Duration::from_secs(80),
     };
 
     fn run(test: impl Future<Output = ()>) {
@@ -213,6 +257,73 @@ mod tests {
             watched.write_all(b"answer").await.unwrap();
             assert!(watched.read_u8().await.is_err());
         });
+    }
+
+    #[test]
+    fn heads_that_never_end_at_the_end_of_a_read_are_not_taken_for_one() {
+        run(async {
+            let (mut client, server) = duplex(1024);
+            let mut watched = Watched::new(server, PATIENCE);
+            client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            watched.read_exact(&mut [0; 16]).await.unwrap();
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                client.write_all(b"\r\nGET / HTTP/1.1\r\n").await.unwrap();
+                watched.read_exact(&mut [0; 18]).await.unwrap();
+                watched.write_all(b"answer").await.unwrap();
+            }
+            let began = Instant::now();
+            assert!(watched.read_u8().await.is_err());
+            assert_eq!(began.elapsed(), PATIENCE.head);
+        });
+    }
+
+    #[test]
+    fn s16_3_only_an_answer_starts_the_long_limit_anew() {
+        run(async {
+            let (mut client, server) = duplex(1024);
+            let mut watched = Watched::new(server, PATIENCE);
+            request(&mut client, &mut watched).await;
+            let began = Instant::now();
+            let drip = async {
+                loop {
+                    // Reads as a head that ends, each time.
+                    client.write_all(b"4\r\n\r\n\r\n").await.unwrap();
+                    tokio::time::sleep(Duration::from_secs(4)).await;
+                }
+            };
+            let read = async {
+                loop {
+                    if let Err(error) = watched.read_u8().await {
+                        return error;
+                    }
+                }
+            };
+            let error = tokio::select! {
+                error = read => error,
+                () = drip => unreachable!(),
+            };
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(began.elapsed() <= PATIENCE.quiet);
+        });
+    }
+
+    #[test]
+    fn a_bare_line_feed_ends_a_line_too() {
+        for (bytes, ends) in [
+            (&b"GET / HTTP/1.1\nHost: a\n\n"[..], true),
+            (&b"GET / HTTP/1.1\r\nHost: a\n\r\n"[..], true),
+            (&b"GET / HTTP/1.1\r\n\r\nG"[..], false),
+            (&b"GET / HTTP/1.1\r\n\r"[..], false),
+        ] {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            let _guard = runtime.enter();
+            let mut watched = Watched::new((), PATIENCE);
+            watched.has_read(bytes);
+            assert_eq!(watched.head_began.is_none(), ends, "{bytes:?}");
+        }
     }
 
     #[test]

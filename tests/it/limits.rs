@@ -319,6 +319,21 @@ fn s16_3_a_later_request_that_comes_slowly_is_cut_off_too() {
 }
 
 #[test]
+fn an_answer_to_a_body_that_is_not_read_arrives_whole_and_is_no_reset() {
+    let gate = Settings::hmac().start();
+    let mut connection = Connection::open(gate.main()).expect("the gate listens");
+    connection
+        .write(b"POST /verify HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhel")
+        .expect("the gate reads");
+    assert_eq!(
+        connection.read_response("POST").expect("an answer").status,
+        401
+    );
+    connection.write(b"lo").expect("it still takes the body");
+    connection.write(b"lol").expect("it still takes the body");
+}
+
+#[test]
 fn a_connection_that_idles_between_whole_requests_is_kept() {
     let gate = Settings::hmac().server("header_timeout = \"1s\"").start();
     let mut connection = Connection::open(gate.main()).expect("the gate listens");
