@@ -334,7 +334,7 @@ fn s18_7_with_the_gate_down_nothing_passes() {
 fn s18_7_with_the_gate_hanging_nothing_passes_and_nobody_waits_for_long() {
     let Some(chain) = Chain::start() else { return };
     chain.reached(&get("/app").bearer(tokens::good()));
-    chain.gate.signal("STOP");
+    chain.gate.freeze();
     let before = chain.app.served();
     let limit = chain.nginx.read_timeout() + Duration::from_secs(1);
     let start = Instant::now();

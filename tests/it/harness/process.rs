@@ -150,6 +150,26 @@ impl Gate {
         })
     }
 
+    /// Stops every thread of the process (SIGSTOP) and waits until they have stopped: the signal alone is only asked for.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_frozen = || {
+            let mut tasks = fs::read_dir(&tasks).expect("the process lives");
+            let all = tasks.all(|task| {
+                let stat = task.map(|task| fs::read_to_string(task.path().join("stat")));
+                let stat = stat.and_then(|stat| stat).unwrap_or_default();
+                // The state stands behind the name, which may hold anything but a closing parenthesis at its end.
+                stat.rsplit(") ")
+                    .next()
+                    .is_some_and(|rest| rest.starts_with('T'))
+            });
+            all.then_some(())
+        };
+        let frozen = wait::until(Duration::from_secs(5), is_frozen);
+        assert!(frozen.is_some(), "the process does not stop");
+    }
+
     /// Sends a signal by name: `TERM`, `INT`, `STOP`, `CONT`.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("sh")
