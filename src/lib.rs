@@ -28,6 +28,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod gate;
+pub mod idp;
 pub mod jose;
 pub mod keys;
 pub mod login;

@@ -22,8 +22,12 @@ pub enum Reason {
     TokenAlgorithm,
     /// The token's `typ` is not the configured `token_type`.
     TokenType,
+    /// The token's header does not name the `signer` that is wanted.
+    TokenSigner,
     /// The token names a key (`kid`) that the set does not hold.
     KeyUnknown,
+    /// The token names a key that the set does not hold, and the issuer cannot be asked now.
+    KeyPending,
     /// There is no usable key to judge this token with.
     KeyUnavailable,
     /// The signature does not fit.
@@ -36,6 +40,8 @@ pub enum Reason {
     TokenIssuer,
     /// `aud` is absent or does not hold the expected one.
     TokenAudience,
+    /// A claim is not what `required_claims` wants.
+    TokenClaim,
     /// There is no `exp`, and `require_exp` is on.
     TokenNoExpiry,
     /// `exp` has passed.
@@ -108,7 +114,7 @@ pub enum Step {
 
 impl Reason {
     /// Every reason, in the order of the pipeline: what the reference page lists.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::ProxyUntrusted,
         Self::RequestAmbiguous,
         Self::RequestMalformed,
@@ -121,13 +127,16 @@ impl Reason {
         Self::TokenEncrypted,
         Self::TokenAlgorithm,
         Self::TokenType,
+        Self::TokenSigner,
         Self::KeyUnknown,
+        Self::KeyPending,
         Self::KeyUnavailable,
         Self::TokenSignature,
         Self::TokenPayload,
         Self::TokenClaimType,
         Self::TokenIssuer,
         Self::TokenAudience,
+        Self::TokenClaim,
         Self::TokenNoExpiry,
         Self::TokenExpired,
         Self::TokenNotYetValid,
@@ -258,17 +267,31 @@ impl Reason {
                 outward: BadToken,
                 step: Step::Header,
             },
+            Self::TokenSigner => Facts {
+                code: "token.signer",
+                meaning: "The token's header does not name the `signer` that is wanted.",
+                hint: "Compare `signer` with the token's header (`jwtgate inspect`): it is the whole ARN of the load balancer.",
+                outward: BadToken,
+                step: Step::Header,
+            },
             Self::KeyUnknown => Facts {
                 code: "key.unknown",
-                meaning: "The token names a key (`kid`) that the key set does not hold.",
-                hint: "Check that the token comes from the configured issuer and that the key set is current.",
+                meaning: "The token names a key (`kid`) that the key set does not hold; where it is fetched, it was fetched again and does not hold it either.",
+                hint: "Check that the token comes from the configured issuer and is not older than its keys; `jwtgate keys` lists them.",
                 outward: BadToken,
+                step: Step::Key,
+            },
+            Self::KeyPending => Facts {
+                code: "key.pending",
+                meaning: "The token names a key that the key set does not hold yet, and the issuer was asked too recently or does not answer.",
+                hint: "Ask again in a moment; `jwtgate keys` tells how it stands with the issuer. Many of these at once are made-up keys, or an issuer that is down.",
+                outward: Unavailable,
                 step: Step::Key,
             },
             Self::KeyUnavailable => Facts {
                 code: "key.unavailable",
                 meaning: "There is no usable key to judge the token with.",
-                hint: "See `/readyz` on the admin listener, and `jwtgate check`.",
+                hint: "See `/readyz` on the admin listener, `jwtgate keys`, and `jwtgate check --online`.",
                 outward: Unavailable,
                 step: Step::Key,
             },
@@ -295,7 +318,7 @@ impl Reason {
             },
             Self::TokenIssuer => Facts {
                 code: "token.issuer",
-                meaning: "The token's `iss` is not `expected_issuer`.",
+                meaning: "The token's `iss` is no issuer that is configured here.",
                 hint: "They are compared byte for byte, a closing slash counts.",
                 outward: BadToken,
                 step: Step::Claims,
@@ -304,6 +327,13 @@ impl Reason {
                 code: "token.audience",
                 meaning: "The token's `aud` does not hold `expected_audience`.",
                 hint: "The token was made for another application, or `expected_audience` is not spelled as the issuer spells it.",
+                outward: BadToken,
+                step: Step::Claims,
+            },
+            Self::TokenClaim => Facts {
+                code: "token.claim",
+                meaning: "A claim is not one of the values that `required_claims` wants.",
+                hint: "Compare `required_claims` with the token's claims (`jwtgate inspect`).",
                 outward: BadToken,
                 step: Step::Claims,
             },

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LEAVES: [&str; 3] = ["clock", "reason", "request"];
 
 /// Which rooms a room may name, beside the leaves.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("main", &["cli"]),
     ("lib", &[]),
     (
@@ -31,10 +31,14 @@ const ARROWS: [(&str, &[&str]); 14] = [
         "app",
         &["server", "login", "gate", "keys", "config", "telemetry"],
     ),
-    ("server", &["login", "gate", "jose", "config", "telemetry"]),
+    (
+        "server",
+        &["login", "gate", "keys", "jose", "config", "telemetry"],
+    ),
     ("login", &["config"]),
     ("gate", &["keys", "jose", "config"]),
-    ("keys", &["jose", "config"]),
+    ("keys", &["idp", "jose", "config"]),
+    ("idp", &[]),
     ("jose", &[]),
     ("config", &[]),
     ("telemetry", &["config"]),
@@ -44,10 +48,14 @@ const ARROWS: [(&str, &[&str]); 14] = [
 ];
 
 /// Frameworks, and the rooms that may know them. `gate` and `jose` must stay plain functions: no async, no I/O.
-const FRAMEWORKS: [(&str, &[&str]); 5] = [
+const FRAMEWORKS: [(&str, &[&str]); 8] = [
     ("actix_web", &["server", "app"]),
     ("tracing_actix_web", &["server", "app"]),
-    ("tokio", &["server", "app"]),
+    ("tokio", &["server", "app", "keys", "idp"]),
+    // The one HTTP client, and what it speaks.
+    ("reqwest", &["idp"]),
+    ("rustls", &["main"]),
+    ("notify", &["app"]),
     ("clap", &["cli"]),
     ("prometheus_client", &["telemetry"]),
 ];
@@ -161,7 +169,8 @@ fn frameworks_stay_in_their_rooms() {
 
 #[test]
 fn status_codes_stand_in_one_file_of_the_main_listener() {
-    for source in sources() {
+    // What others answer to our own requests is another matter.
+    for source in sources().into_iter().filter(|source| source.room != "idp") {
         let is_allowed = source.path.ends_with("server/respond.rs")
             || source.path.ends_with("server/admin.rs")
             || source.path.ends_with("server/page.rs");

@@ -95,10 +95,10 @@ fn measure(algorithm: Algorithm, span: Duration) -> anyhow::Result<Row> {
     let parts = Compact::split(token.as_bytes()).ok_or_else(|| anyhow::anyhow!("a bad token"))?;
     let signature = base64url::decode(parts.signature)?;
     let key = state
-        .issuer
-        .keys
-        .keys()
+        .issuers
+        .all()
         .first()
+        .and_then(|issuer| issuer.keys.keys().first())
         .ok_or_else(|| anyhow::anyhow!("no key"))?;
     let credential = Credential::new(raw_token, TokenSource::Header);
     Ok(Row {

@@ -6,16 +6,17 @@ use serde_json::json;
 use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::joined;
-use crate::config::{Fault, Severity};
+use crate::config::{Config, Fault, Severity};
 
 use super::{ConfigFile, Exit, print};
 
 /// Tell every fault and weakness of a configuration at once.
 ///
-/// Each comes with its path, what was found, what was expected and a hint.
+/// Each comes with its path, what was found, what was expected and a hint. With --online, issuers that publish their keys are asked for
+/// them, and what they answer is judged too.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n\nExit codes: 0 fine or warnings only, 1 faults, 2 wrong usage."
+    after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n  jwtgate check --config jwtgate.toml --online\n\nExit codes: 0 fine or warnings only, 1 faults, 2 wrong usage."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -23,6 +24,9 @@ pub(super) struct Arguments {
     /// Treat warnings as faults.
     #[arg(long)]
     strict: bool,
+    /// Ask every issuer for its keys, and judge them.
+    #[arg(long)]
+    online: bool,
     /// Print the faults as a JSON list on stdout.
     #[arg(long)]
     json: bool,
@@ -30,7 +34,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
-    let (_, found) = app::plan(&loaded.config, Timestamp::now());
+    let (_, mut found) = app::plan(&loaded.config, Timestamp::now());
+    if arguments.online {
+        found.extend(ask_issuers(&loaded.config)?);
+    }
     let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let count = |severity| {
         faults
@@ -59,6 +66,44 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     } else {
         Exit::Fine
     })
+}
+
+/// Asks every issuer for its keys. Without keys nobody with a token of it could pass; anything less is a warning.
+fn ask_issuers(config: &Config) -> anyhow::Result<Vec<Fault>> {
+    const EXPECTED: &str = "keys that can be fetched, each of them usable";
+    let (compiled, _, _) = app::compile(config, Timestamp::now());
+    let Some(compiled) = compiled else {
+        // What is wrong is told already.
+        return Ok(Vec::new());
+    };
+    let (settings, _) = config.issuers();
+    let mut faults = Vec::new();
+    for asked in app::online::ask_once(compiled, None)?.1 {
+        let named = settings.iter().find(|one| one.name == *asked.remote.name);
+        let path = named.map_or_else(String::new, |named| named.path("issuer"));
+        let lacks_keys = asked.known.holdings.is_empty();
+        for error in &asked.known.record.errors {
+            let hint = if lacks_keys {
+                "until it answers, tokens of this issuer get 503; the address, the network, the certificate authority (`ca_file`) and the proxy (`keys.proxy`) are worth a look"
+            } else {
+                "what could be fetched is used"
+            };
+            let fault = Fault::new(&path, error, EXPECTED, hint);
+            faults.push(if lacks_keys {
+                fault
+            } else {
+                Fault::warning(&path, error, EXPECTED, hint)
+            });
+        }
+        let notes = asked
+            .known
+            .holdings
+            .iter()
+            .flat_map(|one| &one.judged.notes);
+        let hint = "the other keys are used; tell the issuer";
+        faults.extend(notes.map(|note| Fault::warning(&path, note, EXPECTED, hint)));
+    }
+    Ok(faults)
 }
 
 fn as_json(fault: &Fault) -> serde_json::Value {

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     };
     let _logs = Logs::start(&settings).map_err(anyhow::Error::from_boxed)?;
     super::serve::report_panics();
-    bound.run()?;
+    bound.run(None)?;
     Ok(Exit::Fine)
 }
 

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::{any_stops, joined};
-use crate::config::{Config, TokenSource};
+use crate::config::{Config, IssuerSettings, TokenSource};
 use crate::gate::claim_path::ClaimPath;
 use crate::gate::{self, Credential, State, verify};
 use crate::jose::{Algorithm, Claims, Json};
+use crate::keys::KeySet;
 use crate::reason::{Reason, Step};
 use crate::request::RawToken;
 
@@ -59,19 +60,29 @@ const STEPS: [(Step, &str, &str); 6] = [
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
-    let (gate, _, found) = app::compile_gate(&loaded.config, Timestamp::now());
+    let (compiled, _, found) = app::compile(&loaded.config, Timestamp::now());
     let faults = joined(loaded.faults, found, loaded.file.as_deref());
-    let Some(gate) = gate.filter(|_| !any_stops(&faults)) else {
+    let Some(compiled) = compiled.filter(|_| !any_stops(&faults)) else {
         for fault in &faults {
             print::say(format_args!("{fault}\n"));
         }
         bail!("the configuration has faults, so no token can be judged");
     };
     let token = arguments.token.read()?;
+    let header = inspect::parts(&token).ok().map(|(header, _)| header);
+    let kid = header
+        .as_ref()
+        .and_then(|header| header.get("kid")?.as_str());
+    let (gate, asked) = app::online::ask_once(compiled, kid)?;
+    for error in asked.iter().flat_map(|asked| &asked.known.record.errors) {
+        print::say(format_args!("warning: keys cannot be fetched: {error}"));
+    }
     let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
     let decision = gate::admit(&gate, credential, Timestamp::now());
+    let (issuers, _) = loaded.config.issuers();
     let story = Story {
         config: &loaded.config,
+        issuers: &issuers,
         gate: &gate,
         token: &token,
     };
@@ -80,8 +91,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             story.allowed(&permit, arguments.json);
             Ok(Exit::Fine)
         }
-        Err(refusal) => {
-            story.denied(&refusal, arguments.json);
+        Err(halt) => {
+            story.denied(&halt.settled(), arguments.json);
             Ok(Exit::Refused)
         }
     }
@@ -89,6 +100,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 struct Story<'s> {
     config: &'s Config,
+    issuers: &'s [IssuerSettings],
     gate: &'s State,
     token: &'s str,
 }
@@ -122,7 +134,8 @@ impl Story<'_> {
 
     fn denied(&self, refusal: &gate::Refusal, as_json: bool) {
         let reason = refusal.reason();
-        let comparison = self.comparison(reason);
+        let judge = refusal.token().and_then(|token| token.issuer.as_deref());
+        let comparison = self.comparison(reason, judge);
         if as_json {
             let (found, expected) = comparison.unzip();
             print::data(json!({
@@ -160,44 +173,55 @@ impl Story<'_> {
         print::data(format_args!("  hint:     {}", reason.hint()));
     }
 
-    /// What the token says beside what is expected, where that explains the reason. It comes unverified, so it is quoted.
-    fn comparison(&self, reason: Reason) -> Option<(String, String)> {
+    /// What the token says beside what is expected, where that explains the reason. It comes unverified, so it is quoted. `judge` is the
+    /// name of the issuer that judged it.
+    fn comparison(&self, reason: Reason, judge: Option<&str>) -> Option<(String, String)> {
         let (header, claims) = inspect::parts(self.token).ok()?;
-        let now = Timestamp::now().seconds();
         let member = |value: &Value, name: &str| {
             let found = value
                 .get(name)
                 .map_or_else(|| "absent".to_owned(), Value::to_string);
             format!("{name} {}", printable(&found))
         };
-        let list = |items: &[String]| format!("one of {items:?}");
-        let not_later = || format!("not after now, {now}, plus {}", self.config.leeway);
+        if reason == Reason::TokenIssuer {
+            let known = self.issuers.iter().flat_map(IssuerSettings::spellings);
+            return Some((member(&claims, "iss"), one_of(&known.collect::<Vec<_>>())));
+        }
+        let settings = self.issuers.iter().find(|settings| {
+            judge.map_or(self.issuers.len() == 1, |judge| settings.name == judge)
+        })?;
+        let keys = self
+            .gate
+            .issuers
+            .all()
+            .iter()
+            .find(|one| *one.name == settings.name);
+        let now = Timestamp::now().seconds();
+        let not_later = || format!("not after now, {now}, plus {}", settings.leeway);
         let pair = match reason {
-            Reason::TokenAlgorithm => (member(&header, "alg"), self.algorithms()),
-            Reason::KeyUnknown => (member(&header, "kid"), self.kids()),
+            Reason::TokenAlgorithm => (member(&header, "alg"), algorithms(&keys?.keys)),
+            Reason::KeyUnknown => (member(&header, "kid"), kids(&keys?.keys)),
+            Reason::TokenSigner => (member(&header, "signer"), one_of(&settings.signer)),
             Reason::TokenType => (
                 member(&header, "typ"),
-                self.config
+                settings
                     .token_type
                     .clone()
                     .unwrap_or_else(|| "no logout or event token".to_owned()),
             ),
-            Reason::TokenIssuer => (
-                member(&claims, "iss"),
-                list(self.config.expected_issuer.items()),
-            ),
             Reason::TokenAudience => (
-                member(&claims, "aud"),
-                list(self.config.expected_audience.items()),
+                member(&claims, &settings.audience_claim),
+                one_of(settings.audience.items()),
             ),
+            Reason::TokenClaim => required(settings, |name| member(&claims, name)),
             Reason::TokenExpired => (
                 member(&claims, "exp"),
-                format!("later than now, {now}, less {}", self.config.leeway),
+                format!("later than now, {now}, less {}", settings.leeway),
             ),
             Reason::TokenNotYetValid => (member(&claims, "nbf"), not_later()),
             Reason::TokenIssuedInFuture => (member(&claims, "iat"), not_later()),
             Reason::IdentityUsername => (
-                self.kinds(self.config.username_claim_field.items().iter()),
+                self.kinds(settings.username_claim.items().iter()),
                 "text of 1 to 256 bytes that may stand in a header".to_owned(),
             ),
             Reason::IdentityInvalid => (
@@ -225,22 +249,40 @@ impl Story<'_> {
             .collect();
         kinds.join(", ")
     }
+}
 
-    fn algorithms(&self) -> String {
-        let keys = self.gate.issuer.keys.keys();
-        let names: Vec<_> = keys
-            .iter()
-            .flat_map(|key| key.algorithms())
-            .map(Algorithm::name)
-            .collect();
-        format!("one of {names:?}")
-    }
+fn required(settings: &IssuerSettings, member: impl Fn(&str) -> String) -> (String, String) {
+    let rules = &settings.required_claims;
+    let found: Vec<_> = rules.keys().map(|name| member(name)).collect();
+    let wanted: Vec<_> = rules
+        .iter()
+        .map(|(name, values)| format!("{name} {}", one_of(values.items())))
+        .collect();
+    (found.join(", "), wanted.join(", "))
+}
 
-    fn kids(&self) -> String {
-        let keys = self.gate.issuer.keys.keys();
-        let kids: Vec<_> = keys.iter().filter_map(|key| key.kid()).collect();
-        format!("one of {kids:?}")
-    }
+fn one_of(items: &[String]) -> String {
+    format!("one of {items:?}")
+}
+
+fn algorithms(keys: &KeySet) -> String {
+    let mut names: Vec<_> = keys
+        .keys()
+        .iter()
+        .flat_map(|key| key.algorithms())
+        .map(|algorithm| algorithm.name().to_owned())
+        .collect();
+    names.dedup();
+    one_of(&names)
+}
+
+fn kids(keys: &KeySet) -> String {
+    let kids: Vec<_> = keys
+        .keys()
+        .iter()
+        .filter_map(|key| key.kid().map(str::to_owned))
+        .collect();
+    one_of(&kids)
 }
 
 fn step_name(reason: Reason) -> &'static str {

@@ -56,7 +56,12 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     }
 }
 
-fn ask(address: &Address, path: &str, timeout: Duration) -> anyhow::Result<(u16, String)> {
+/// Asks an admin listener.
+pub(super) fn ask(
+    address: &Address,
+    path: &str,
+    timeout: Duration,
+) -> anyhow::Result<(u16, String)> {
     match address {
         Address::Tcp(address) => {
             let address = address
@@ -86,7 +91,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn exchange(mut stream: impl Read + Write, path: &str) -> anyhow::Result<(u16, String)> {
-    const MAX_ANSWER: u64 = 64 * 1024;
+    const MAX_ANSWER: u64 = 8 * 1024 * 1024;
     write!(
         stream,
         "GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"

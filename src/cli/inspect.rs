@@ -56,7 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
 
 /// The decoded header and claims.
 pub(super) fn parts(token: &str) -> anyhow::Result<(Value, Value)> {
-    let Some(parts) = Compact::split(token.as_bytes()) else {
+    // Padding is no base64url (RFC 7515 §2), but AWS load balancers write it.
+    let parts = Compact::split(token.as_bytes()).and_then(Compact::unpadded);
+    let Some((parts, _)) = parts else {
         bail!("not a token: it has no three parts with dots between them");
     };
     Ok((

@@ -9,6 +9,7 @@ mod health;
 mod input;
 mod inspect;
 mod keygen;
+mod keys;
 mod mint;
 mod print;
 pub mod reference;
@@ -42,6 +43,7 @@ enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Keys(keys::Arguments),
     Keygen(keygen::Arguments),
     Mint(mint::Arguments),
     Inspect(inspect::Arguments),
@@ -88,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Mint(arguments) => mint::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

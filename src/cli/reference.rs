@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::reference;
+use crate::config::{preset_page, reference};
 use crate::reason::{Outward, Reason};
 use crate::server::respond::{self, Endpoint};
 
@@ -11,6 +11,7 @@ use crate::server::respond::{self, Endpoint};
 pub fn pages() -> Vec<(&'static str, String)> {
     vec![
         ("docs/reference/config.md", reference::page()),
+        ("docs/reference/presets.md", preset_page::page()),
         ("docs/reference/cli.md", commands()),
         ("docs/reference/reasons.md", reasons()),
         ("config/jwtgate.toml", reference::example()),

@@ -1,18 +1,21 @@
 //! `jwtgate serve`: run the service.
 
+use std::sync::Arc;
+
 use clap::Args;
 
-use crate::app;
+use crate::app::{self, ConfigSource};
 use crate::clock::Timestamp;
 use crate::config::fault::joined;
-use crate::config::{Fault, Severity};
+use crate::config::{Fault, Severity, load};
 use crate::telemetry::logs::Logs;
 
-use super::{ConfigFile, Exit, print};
+use super::{ConfigFile, Exit, environment, print};
 
 /// Run the service.
 ///
-/// It runs until SIGTERM or SIGINT and then finishes what is in flight. A second signal ends it at once.
+/// It runs until SIGTERM or SIGINT and then finishes what is in flight. A second signal ends it at once. SIGHUP reloads the configuration,
+/// and so does a change of the file or of a file that it names; one with faults changes nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jwtgate serve --config jwtgate.toml\n  JWTGATE_SIGNING_CERTIFICATE=idp.crt JWTGATE_EXPECTED_AUDIENCE=app jwtgate serve\n\nExit codes: 0 stopped by a signal, 1 the configuration has faults, 2 a socket or the system refuses."
@@ -47,8 +50,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         );
     }
     let dropped = logs.dropped();
+    let file = loaded.file;
+    let source: ConfigSource = Arc::new(move || load(file.as_deref(), environment()));
     plan.bind(move || u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX))?
-        .run()?;
+        .run(Some(source))?;
     Ok(Exit::Fine)
 }
 

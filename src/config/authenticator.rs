@@ -1,9 +1,11 @@
 //! The top level: the names of the JupyterHub JWT authenticator, with their meaning, and what it lacked.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, Cache, Identity, Log, OneOrMany, Secret, Server, Span};
+use super::{Admin, Cache, Identity, IssuerTable, Keys, Log, OneOrMany, Secret, Server, Span};
 
 /// Where a token may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -56,6 +58,12 @@ pub struct Config {
     /// A file that holds the secret. One final line break is not part of it.
     #[schemars(example = &"/run/secrets/jwt-hmac")]
     pub secret_file: Option<String>,
+    /// The secret before that one, while tokens signed with it live.
+    #[schemars(example = &"0f6c…64 or more hexadecimal digits…")]
+    pub previous_secret: Option<Secret>,
+    /// A file that holds the previous secret. It may be absent or empty: then there is none.
+    #[schemars(example = &"/run/secrets/jwt-hmac.previous")]
+    pub previous_secret_file: Option<String>,
     /// How the secret is written down: `text`, `hex`, `base64` or `base64url`.
     pub secret_encoding: SecretEncoding,
     /// Accept a secret that is shorter than the hash of its algorithm, or a well-known one. A warning at every start.
@@ -66,6 +74,9 @@ pub struct Config {
     /// The same PEM text, inline.
     #[schemars(example = &"-----BEGIN PUBLIC KEY-----…")]
     pub signing_certificate_pem: Option<String>,
+    /// Where the issuer publishes its JSON Web Key Set: one or a list. It is fetched again before it is out of date, and when a token names a key that it lacks.
+    #[schemars(example = &"https://idp.example.com/jwks.json")]
+    pub jwks_url: Option<OneOrMany>,
     /// A file with a JSON Web Key Set.
     #[schemars(example = &"/etc/jwtgate/jwks.json")]
     pub jwks_file: Option<String>,
@@ -123,9 +134,13 @@ pub struct Config {
     /// The address under which people reach the application: where they land when the address they came from is not allowed.
     #[schemars(example = &"https://app.example.com")]
     pub public_url: Option<String>,
+    /// The issuers whose tokens are accepted, each with its own keys and rules.
+    pub issuers: BTreeMap<String, IssuerTable>,
+    /// How the keys that issuers publish are fetched and kept.
+    pub keys: Keys,
     /// The listeners and limits of the service.
     pub server: Server,
-    /// The listener for operators: `/healthz`, `/readyz`, `/metrics`. Never the public one.
+    /// The listener for operators: `/healthz`, `/readyz`, `/metrics`, `/keys`. Never the public one.
     pub admin: Admin,
     /// The headers that tell the application who it is. All of them stand on every 200, empty where the token lacks the claim.
     pub identity: Identity,
@@ -140,10 +155,13 @@ impl Default for Config {
         Self {
             secret: None,
             secret_file: None,
+            previous_secret: None,
+            previous_secret_file: None,
             secret_encoding: SecretEncoding::Text,
             danger_allow_weak_secret: false,
             signing_certificate: None,
             signing_certificate_pem: None,
+            jwks_url: None,
             jwks_file: None,
             jwks: None,
             danger_demo_keys: false,
@@ -166,6 +184,8 @@ impl Default for Config {
             retpath_param: "retpath".to_owned(),
             return_hosts: Vec::new(),
             public_url: None,
+            issuers: BTreeMap::new(),
+            keys: Keys::default(),
             server: Server::default(),
             admin: Admin::default(),
             identity: Identity::default(),

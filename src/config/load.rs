@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::schema::{accepts_lists, judge, kind, names, nearest, schema};
+use super::schema::{accepts_lists, judge, kind, names, nearest, schema, tables_of};
 use super::unique::UniqueMembers;
 use super::{Config, Fault};
 
@@ -249,7 +249,11 @@ fn typed(schema: &Value, text: &str) -> Value {
 fn find<'s>(schema: &'s Value, levels: &[String]) -> Option<&'s Value> {
     let mut found = schema;
     for level in levels {
-        found = found.get("properties")?.get(level)?;
+        found = match found.get("properties") {
+            Some(properties) => properties.get(level)?,
+            // A table of tables: the level is the name of one.
+            None => tables_of(found)?,
+        };
     }
     // A table as a whole, such as the map of header names, cannot be given by a variable.
     (kind(found) != "object").then_some(found)
@@ -279,6 +283,11 @@ pub fn variables(schema: &Value) -> Vec<String> {
             if let Some(property) = property {
                 if kind(property) != "object" {
                     all.push(variable(levels));
+                }
+                if let Some(table) = tables_of(property) {
+                    levels.push("name".to_owned());
+                    collect(table, levels, all);
+                    levels.pop();
                 }
                 collect(property, levels, all);
             }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::load::variable;
-use super::schema::{expectation, is_secret, kind, schema};
+use super::schema::{accepts_lists, expectation, is_secret, kind, schema, tables_of};
 
 /// The reference page, in Markdown.
 #[must_use]
@@ -35,6 +35,7 @@ pub fn example() -> String {
 }
 
 fn section(schema: &Value, levels: &mut Vec<String>, page: &mut String) {
+    let depth = levels.len();
     let title = if levels.is_empty() {
         "Top level".to_owned()
     } else {
@@ -65,17 +66,24 @@ fn section(schema: &Value, levels: &mut Vec<String>, page: &mut String) {
         levels.pop();
     }
     for (name, table) in tables(schema) {
-        levels.push(name.clone());
+        levels.extend(name);
         section(table, levels, page);
-        levels.pop();
+        levels.truncate(depth);
     }
 }
 
 fn example_section(schema: &Value, levels: &mut Vec<String>, file: &mut String) {
+    let depth = levels.len();
+    // A table that an operator names must not be there by itself.
+    let comment = if levels.iter().any(|level| level == NAME) {
+        "# "
+    } else {
+        ""
+    };
     if !levels.is_empty() {
         let _ = write!(
             file,
-            "\n# {}\n[{}]\n",
+            "\n# {}\n{comment}[{}]\n",
             description(schema),
             levels.join(".")
         );
@@ -91,9 +99,9 @@ fn example_section(schema: &Value, levels: &mut Vec<String>, file: &mut String) 
         let _ = writeln!(file, "# {name} = {}", toml(&value));
     }
     for (name, table) in tables(schema) {
-        levels.push(name.clone());
+        levels.extend(name);
         example_section(table, levels, file);
-        levels.pop();
+        levels.truncate(depth);
     }
 }
 
@@ -106,15 +114,22 @@ fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn is_table(property: &Value) -> bool {
-    property.get("properties").is_some()
+    property.get("properties").is_some() || tables_of(property).is_some()
 }
+
+/// What stands for the name of a table that the operator names.
+const NAME: &str = "NAME";
 
 fn keys(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     properties(schema).filter(|(_, property)| !is_table(property))
 }
 
-fn tables(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    properties(schema).filter(|(_, property)| is_table(property))
+/// The tables below a table, each with the levels that lead to it.
+fn tables(schema: &Value) -> impl Iterator<Item = (Vec<String>, &Value)> {
+    properties(schema).filter_map(|(name, property)| match tables_of(property) {
+        Some(table) => Some((vec![name.clone(), NAME.to_owned()], table)),
+        None => is_table(property).then(|| (vec![name.clone()], property)),
+    })
 }
 
 fn description(schema: &Value) -> &str {
@@ -125,10 +140,13 @@ fn description(schema: &Value) -> &str {
 }
 
 fn expectation_of_key(property: &Value) -> String {
-    if kind(property) == "object" {
-        return "a table of strings".to_owned();
+    match property.get("additionalProperties") {
+        Some(entry) if accepts_lists(entry) => {
+            "a table of strings, or of lists of strings".to_owned()
+        }
+        Some(_) if kind(property) == "object" => "a table of strings".to_owned(),
+        _ => expectation(property),
     }
-    expectation(property)
 }
 
 fn shown_default(property: &Value) -> String {
@@ -178,6 +196,7 @@ mod tests {
             .lines()
             .map(|line| match line.strip_prefix("# ") {
                 Some(key) if key.split(' ').nth(1) == Some("=") => format!("{key}\n"),
+                Some(table) if table.starts_with('[') => format!("{table}\n"),
                 _ => format!("{line}\n"),
             })
             .collect();
@@ -198,7 +217,7 @@ mod tests {
                     "{path} has no description"
                 );
                 if is_table(property) {
-                    check(property, &path);
+                    check(tables_of(property).unwrap_or(property), &path);
                 }
             }
         }

@@ -105,6 +105,12 @@ pub fn expectation(schema: &Value) -> String {
     }
 }
 
+/// The schema of the tables in a table of tables, such as `[issuers]`.
+pub(super) fn tables_of(schema: &Value) -> Option<&Value> {
+    let table = schema.get("additionalProperties")?;
+    table.get("properties").is_some().then_some(table)
+}
+
 /// The type of a schema, `null` left out; of several, the first.
 pub(super) fn kind(schema: &Value) -> &str {
     match schema.get("type") {
@@ -175,10 +181,8 @@ fn not_here(name: &str) -> Option<&'static str> {
         "create_system_users" => {
             Some("it concerns JupyterHub's own users: set it in jupyterhub_config.py")
         }
-        "jwks_url" | "jwks_uri" => Some(
-            "key sets are not fetched yet: save the set to a file and name that in `jwks_file`",
-        ),
-        "issuers" => Some("there is one issuer so far: describe it at the top level"),
+        "jwks_uri" => Some("it is called `jwks_url` here"),
+        "discovery" => Some("it is the default: give `issuer` and no other source of keys"),
         _ => None,
     }
 }

@@ -3,17 +3,25 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::config::{Config, Fault};
+use crate::config::effective::TENANT;
+use crate::config::{Fault, IssuerSettings};
 use crate::jose::claims::WrongType;
 use crate::jose::header::is_media_type;
 use crate::jose::{Claims, Header};
 use crate::reason::Reason;
 
+use super::required_claims::RequiredClaims;
+
 /// What an issuer's tokens must say.
 #[derive(Clone, Debug)]
 pub struct ClaimRules {
     audiences: Vec<String>,
+    audience_claim: String,
     issuers: Vec<String>,
+    /// The id of the tenant that each spelling of the issuer names, where it names one.
+    tenants: Vec<(String, String)>,
+    signers: Vec<String>,
+    required: RequiredClaims,
     leeway: Duration,
     require_exp: bool,
     max_lifetime: Option<Duration>,
@@ -59,65 +67,70 @@ const MAX_LEEWAY: Duration = Duration::from_mins(10);
 const NEVER_CREDENTIALS: [&str; 3] = ["logout+jwt", "secevent+jwt", "dpop+jwt"];
 
 impl ClaimRules {
-    /// Compiles the rules. Faults name keys of the top level.
+    /// Compiles the rules. Faults name keys of the issuer.
     #[must_use]
-    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+    pub fn compile(settings: &IssuerSettings) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
-        let audiences = config.expected_audience.items().to_vec();
-        let issuers = config.expected_issuer.items().to_vec();
-        if audiences.is_empty() {
-            faults.push(Fault::warning(
-                "expected_audience",
-                "nothing",
-                "the audience of your application's tokens",
-                "without it, a token that the issuer made for any other application is accepted here",
-            ).absent());
-        }
-        for (key, list) in [
-            ("expected_audience", &audiences),
-            ("expected_issuer", &issuers),
-        ] {
+        let audiences = settings.audience.items().to_vec();
+        let issuers = settings.spellings();
+        judge_audiences(settings, &audiences, &mut faults);
+        let lists = [
+            ("audience", audiences.as_slice()),
+            ("issuer", settings.issuer.as_slice()),
+            ("signer", settings.signer.as_slice()),
+        ];
+        for (key, list) in lists {
             if list.iter().any(String::is_empty) {
                 faults.push(Fault::new(
-                    key,
+                    settings.path(key),
                     "an empty string in a list",
                     "a name",
                     "remove it",
                 ));
             }
         }
-        if config.leeway.0 > MAX_LEEWAY {
+        let names_tenant = settings.issuer.iter().any(|issuer| issuer.contains(TENANT));
+        if names_tenant && settings.tenants.is_empty() {
             faults.push(Fault::new(
-                "leeway",
-                format!("{}", config.leeway),
-                "at most 10 minutes",
-                "set the machines' clocks instead: leeway keeps expired tokens alive",
+                settings.path("tenants"),
+                "no tenant for `{tenantid}` in `issuer`",
+                "the ids of the tenants whose people may come in",
+                "list them: everybody can have a tenant, so without a list everybody could come in",
             ));
         }
-        if !config.require_exp {
-            faults.push(Fault::warning(
-                "require_exp",
-                "`false`",
-                "`true`",
-                "a token without `exp` is good forever, for whoever finds it",
-            ));
-        }
+        judge_times(settings, &mut faults);
+        let tenants = settings.tenants.iter().flat_map(|tenant| {
+            let templates = settings.issuer.iter().filter(|one| one.contains(TENANT));
+            templates.map(move |issuer| (issuer.replace(TENANT, tenant), tenant.clone()))
+        });
         let rules = Self {
+            tenants: tenants.collect(),
             audiences,
+            audience_claim: settings.audience_claim.clone(),
             issuers,
-            leeway: config.leeway.0.min(MAX_LEEWAY),
-            require_exp: config.require_exp,
-            max_lifetime: config.max_lifetime.map(|span| span.0),
-            token_type: config.token_type.clone().filter(|typ| !typ.is_empty()),
+            signers: settings.signer.clone(),
+            required: RequiredClaims::compile(settings, &mut faults),
+            leeway: settings.leeway.0.min(MAX_LEEWAY),
+            require_exp: settings.require_exp,
+            max_lifetime: settings.max_lifetime.map(|span| span.0),
+            token_type: settings.token_type.clone().filter(|typ| !typ.is_empty()),
         };
         (rules, faults)
     }
 
-    /// Judges `typ`.
+    /// Judges the header: `typ`, and `signer` where one is wanted.
     ///
     /// # Errors
-    /// Another kind of token is wanted.
-    pub fn judge_type(&self, header: &Header<'_>) -> Result<(), Reason> {
+    /// Another kind of token is wanted, or another signer.
+    pub fn judge_header(&self, header: &Header<'_>) -> Result<(), Reason> {
+        self.judge_type(header)?;
+        let is_signer = |found: &str| self.signers.iter().any(|signer| signer == found);
+        let is_accepted =
+            self.signers.is_empty() || header.signer.as_deref().is_some_and(is_signer);
+        is_accepted.then_some(()).ok_or(Reason::TokenSigner)
+    }
+
+    fn judge_type(&self, header: &Header<'_>) -> Result<(), Reason> {
         let found = header.typ.as_deref();
         let is_accepted = match &self.token_type {
             Some(wanted) => found.is_some_and(|found| is_media_type(found, wanted)),
@@ -128,12 +141,18 @@ impl ClaimRules {
         is_accepted.then_some(()).ok_or(Reason::TokenType)
     }
 
-    /// Judges the claims at the moment `now`.
+    /// Judges the claims at the moment `now`. `speaks_for` is the one issuer that the key may speak for, where its set names one.
     ///
     /// # Errors
     /// The first rule that is broken.
-    pub fn judge(&self, claims: &Claims<'_>, now: Timestamp) -> Result<Validity, Reason> {
+    pub fn judge(
+        &self,
+        claims: &Claims<'_>,
+        speaks_for: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Validity, Reason> {
         self.judge_issuer(claims)?;
+        self.judge_tenant(claims, speaks_for)?;
         self.judge_audience(claims)?;
         if claims.get("cnf").is_some() {
             return Err(Reason::TokenBound);
@@ -141,6 +160,9 @@ impl ClaimRules {
         // A logout token or another security event is no credential (RFC 8417 §2.2).
         if self.token_type.is_none() && claims.get("events").is_some() {
             return Err(Reason::TokenType);
+        }
+        if !self.required.are_met(claims) {
+            return Err(Reason::TokenClaim);
         }
         self.judge_time(claims, now)
     }
@@ -152,11 +174,29 @@ impl ClaimRules {
         is_expected.then_some(()).ok_or(Reason::TokenIssuer)
     }
 
+    /// Where one set of keys serves many tenants: the token's tenant is the one that its issuer names, and the key may speak for it
+    /// (Microsoft's validation rules for tokens of several tenants).
+    fn judge_tenant(&self, claims: &Claims<'_>, speaks_for: Option<&str>) -> Result<(), Reason> {
+        if self.tenants.is_empty() {
+            return Ok(());
+        }
+        let found = claims.text("iss").map_err(wrong_type)?;
+        let tenant = claims.text("tid").map_err(wrong_type)?;
+        let is_of_key = speaks_for.is_none_or(|only| found == Some(only));
+        let named = self.tenants.iter().find(|(iss, _)| found == Some(iss));
+        let is_of_tenant = named.is_none_or(|(_, named)| tenant == Some(named));
+        (is_of_key && is_of_tenant)
+            .then_some(())
+            .ok_or(Reason::TokenIssuer)
+    }
+
     fn judge_audience(&self, claims: &Claims<'_>) -> Result<(), Reason> {
         if self.audiences.is_empty() {
             return Ok(());
         }
-        let is_expected = claims.has_audience(&self.audiences).map_err(wrong_type)?;
+        let is_expected = claims
+            .holds_one_of(&self.audience_claim, &self.audiences)
+            .map_err(wrong_type)?;
         is_expected.then_some(()).ok_or(Reason::TokenAudience)
     }
 
@@ -193,6 +233,52 @@ impl ClaimRules {
     }
 }
 
+fn judge_audiences(settings: &IssuerSettings, audiences: &[String], faults: &mut Vec<Fault>) {
+    if audiences.is_empty() && !settings.has_no_audience {
+        faults.push(Fault::warning(
+            settings.path("audience"),
+            "nothing",
+            "the audience of your application's tokens",
+            "without it, a token that the issuer made for any other application is accepted here",
+        ).absent());
+    }
+    if let Some(example) = settings.open_to_all {
+        faults.push(Fault::new(
+            settings.path("required_claims"),
+            "nothing, where everybody in the world can get a token for any audience",
+            "the claims that make a token yours",
+            format!("for example `required_claims = {{ {example} }}`"),
+        ));
+    }
+    if settings.audience_claim.is_empty() {
+        faults.push(Fault::new(
+            settings.path("audience_claim"),
+            "nothing",
+            "the name of a claim",
+            "leave it out for `aud`; an empty `audience` switches the check off",
+        ));
+    }
+}
+
+fn judge_times(settings: &IssuerSettings, faults: &mut Vec<Fault>) {
+    if settings.leeway.0 > MAX_LEEWAY {
+        faults.push(Fault::new(
+            settings.path("leeway"),
+            format!("{}", settings.leeway),
+            "at most 10 minutes",
+            "set the machines' clocks instead: leeway keeps expired tokens alive",
+        ));
+    }
+    if !settings.require_exp {
+        faults.push(Fault::warning(
+            settings.path("require_exp"),
+            "`false`",
+            "`true`",
+            "a token without `exp` is good forever, for whoever finds it",
+        ));
+    }
+}
+
 fn wrong_type(_: WrongType) -> Reason {
     Reason::TokenClaimType
 }
@@ -200,13 +286,13 @@ fn wrong_type(_: WrongType) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{OneOrMany, Span};
+    use crate::config::{Config, OneOrMany, Span};
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
     fn judge(config: &Config, claims: &str) -> Result<Validity, Reason> {
-        let (rules, _) = ClaimRules::compile(config);
-        rules.judge(&Claims::parse(claims.as_bytes()).unwrap(), NOW)
+        let (rules, _) = ClaimRules::compile(&config.default_issuer());
+        rules.judge(&Claims::parse(claims.as_bytes()).unwrap(), None, NOW)
     }
 
     fn reason(config: &Config, claims: &str) -> Reason {
@@ -328,13 +414,14 @@ mod tests {
                 token_type: wanted.map(str::to_owned),
                 ..Config::default()
             };
-            let (rules, _) = ClaimRules::compile(&config);
+            let (rules, _) = ClaimRules::compile(&config.default_issuer());
             let header = Header {
                 algorithm: crate::jose::Algorithm::from_name("RS256").unwrap(),
                 kid: None,
                 typ: header(typ).map(Into::into),
+                signer: None,
             };
-            rules.judge_type(&header)
+            rules.judge_header(&header)
         };
         assert_eq!(judge(None, "JWT"), Ok(()));
         assert_eq!(judge(Some("at+jwt"), "application/AT+JWT"), Ok(()));
@@ -356,7 +443,7 @@ mod tests {
 
     #[test]
     fn s6_9_no_audience_is_a_warning() {
-        let (_, faults) = ClaimRules::compile(&Config::default());
+        let (_, faults) = ClaimRules::compile(&Config::default().default_issuer());
         assert_eq!(faults[0].path, "expected_audience");
     }
 }

@@ -202,7 +202,7 @@ mod tests {
         lines: &[(&'static str, &'static str)],
         query: &'static str,
     ) -> Result<(TokenSource, String), Reason> {
-        let (rules, _) = ExtractRules::compile(config);
+        let (rules, _) = ExtractRules::compile(config, &[]);
         let headers = Lines(lines.to_vec());
         let request = RequestView {
             headers: &headers,

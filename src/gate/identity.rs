@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::config::{Config, Fault, NonAscii};
+use crate::config::{Config, Fault, IssuerSettings, NonAscii};
 use crate::jose::{Claims, Json};
 use crate::reason::Reason;
 
@@ -17,10 +17,15 @@ use super::{header_name, header_value};
 /// How claims become headers.
 #[derive(Clone, Debug)]
 pub struct IdentityRules {
-    username: Vec<ClaimPath>,
-    extract_username: bool,
     non_ascii: NonAscii,
     headers: Vec<(String, Carries)>,
+}
+
+/// Which claim of an issuer's tokens holds the username.
+#[derive(Clone, Debug)]
+pub struct UsernameRules {
+    claims: Vec<ClaimPath>,
+    cuts_at_sign: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,16 +73,17 @@ impl Identity {
     }
 }
 
-impl IdentityRules {
-    /// Compiles the rules. Faults name `username_claim_field` and keys of `[identity]`.
+impl UsernameRules {
+    /// Compiles the rules. Faults name keys of the issuer.
     #[must_use]
-    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+    pub fn compile(settings: &IssuerSettings) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
-        let mut username = Vec::new();
-        let fields = config.username_claim_field.items();
+        let mut claims = Vec::new();
+        let fields = settings.username_claim.items();
+        let path = settings.path("username_claim");
         if fields.is_empty() {
             faults.push(Fault::new(
-                "username_claim_field",
+                &path,
                 "nothing",
                 "the claim that holds the username",
                 "`sub`, `preferred_username` and `email` are usual",
@@ -85,10 +91,38 @@ impl IdentityRules {
         }
         for field in fields {
             match ClaimPath::parse(field) {
-                Ok(path) => username.push(path),
-                Err(fault) => faults.push(not_a_path("username_claim_field", field, fault)),
+                Ok(claim) => claims.push(claim),
+                Err(fault) => faults.push(not_a_path(&path, field, fault)),
             }
         }
+        let rules = Self {
+            claims,
+            cuts_at_sign: settings.extract_username,
+        };
+        (rules, faults)
+    }
+
+    /// The username: the first claim of the list that the token has. A claim that is there and no good name is a refusal, not a
+    /// reason to take the next.
+    fn of<'c>(&self, claims: &'c Claims<'_>) -> Result<&'c str, Reason> {
+        let claim = self
+            .claims
+            .iter()
+            .find_map(|path| path.resolve(claims))
+            .ok_or(Reason::IdentityUsername)?;
+        let name = claim.as_str().ok_or(Reason::IdentityUsername)?;
+        if self.cuts_at_sign {
+            return Ok(name.split('@').next().unwrap_or_default());
+        }
+        Ok(name)
+    }
+}
+
+impl IdentityRules {
+    /// Compiles the rules. Faults name keys of `[identity]`.
+    #[must_use]
+    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+        let mut faults = Vec::new();
         let mut headers: Vec<(String, Carries)> = Vec::new();
         for (name, claim) in &config.identity.headers {
             let path = format!("identity.headers.\"{name}\"");
@@ -120,8 +154,6 @@ impl IdentityRules {
             ));
         }
         let rules = Self {
-            username,
-            extract_username: config.extract_username,
             non_ascii: config.identity.non_ascii,
             headers,
         };
@@ -137,8 +169,12 @@ impl IdentityRules {
     ///
     /// # Errors
     /// [`Reason::IdentityUsername`], [`Reason::IdentityInvalid`] or [`Reason::IdentityTooLarge`].
-    pub fn identify(&self, claims: &Claims<'_>) -> Result<Identity, Reason> {
-        let username = self.username(claims)?;
+    pub fn identify(
+        &self,
+        username: &UsernameRules,
+        claims: &Claims<'_>,
+    ) -> Result<Identity, Reason> {
+        let username = username.of(claims)?;
         let username_value = header_value::encode(username, self.non_ascii)
             .filter(|value| !value.is_empty() && value.len() <= MAX_USERNAME)
             .ok_or(Reason::IdentityUsername)?;
@@ -162,21 +198,6 @@ impl IdentityRules {
             username: username.into(),
             values: values.into(),
         })
-    }
-
-    /// The username: the first claim of the list that the token has. A claim that is there and no good name is a refusal, not a
-    /// reason to take the next.
-    fn username<'c>(&self, claims: &'c Claims<'_>) -> Result<&'c str, Reason> {
-        let claim = self
-            .username
-            .iter()
-            .find_map(|path| path.resolve(claims))
-            .ok_or(Reason::IdentityUsername)?;
-        let name = claim.as_str().ok_or(Reason::IdentityUsername)?;
-        if self.extract_username {
-            return Ok(name.split('@').next().unwrap_or_default());
-        }
-        Ok(name)
     }
 
     /// The header value of any other claim: a string, or a list of strings.
@@ -225,7 +246,9 @@ mod tests {
         let (rules, faults) = IdentityRules::compile(config);
         assert_eq!(faults, []);
         let claims = Claims::parse(claims.as_bytes()).unwrap();
-        let identity = rules.identify(&claims)?;
+        let (username, faults) = UsernameRules::compile(&config.default_issuer());
+        assert_eq!(faults, []);
+        let identity = rules.identify(&username, &claims)?;
         let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();
         Ok(identity.values().iter().map(text).collect())
     }

@@ -8,7 +8,8 @@
 //!
 //! [`decide`] is a plain function over one [`State`]: no async, no lock held, no I/O, no framework type. `extract` finds the token in one
 //! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers, `cache` remembers. Whatever goes wrong is a [`Refusal`]
-//! with one [`Reason`](crate::reason::Reason); what the outside hears of it is decided in `server/respond.rs`.
+//! with one [`Reason`](crate::reason::Reason); what the outside hears of it is decided in `server/respond.rs`. A key
+//! that is not here and may be had is a [`Halt::KeyMissing`]: the server waits for it and asks again.
 #![deny(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -24,8 +25,10 @@ pub mod extract;
 mod header_name;
 mod header_value;
 pub mod identity;
+pub mod issuers;
 pub mod places;
 pub mod refusal;
+mod required_claims;
 pub mod state;
 pub mod verify;
 
@@ -39,8 +42,9 @@ use crate::config::TokenSource;
 use crate::request::{HeaderLines, RequestView};
 
 pub use extract::Credential;
-pub use refusal::Refusal;
-pub use state::{Issuer, State};
+pub use issuers::Issuer;
+pub use refusal::{Halt, Refusal};
+pub use state::State;
 pub use verify::Verified;
 
 /// Proof that a request may pass: only [`decide`] and [`admit`] make one.
@@ -85,12 +89,12 @@ impl Permit {
 /// Decides one request at the moment `now`.
 ///
 /// # Errors
-/// The request may not pass, and why.
+/// The request may not pass, or not yet, and why.
 pub fn decide<H: HeaderLines>(
     state: &State,
     request: &RequestView<'_, H>,
     now: Timestamp,
-) -> Result<Permit, Refusal> {
+) -> Result<Permit, Halt> {
     let credential = extract::extract(&state.extract, request).map_err(Refusal::without_token)?;
     admit(state, credential, now)
 }
@@ -98,8 +102,8 @@ pub fn decide<H: HeaderLines>(
 /// Decides on a token that has been found.
 ///
 /// # Errors
-/// The token is not good, or gives no identity, and why.
-pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+/// The token is not good, gives no identity, or its key is missing, and why.
+pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Result<Permit, Halt> {
     let (token, source) = (credential.token(), credential.source());
     let permit = |verified, lookup| Permit {
         verified,
@@ -115,7 +119,10 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
         return Err(verify::too_large(token).from(source));
     }
     let digest = cache::digest(token);
-    if let Some(verified) = cache.get(&digest, now) {
+    let known = cache
+        .get(&digest, now)
+        .filter(|verified| verified.is_current(&state.issuers));
+    if let Some(verified) = known {
         return Ok(permit(verified, Lookup::Hit));
     }
     let verified = verify::verify(state, token, now).map_err(|refused| refused.from(source))?;

@@ -1,6 +1,6 @@
 //! Where tokens may stand: the settings of `extract`, compiled.
 
-use crate::config::{Config, Fault, OnMultipleTokens, TokenSource};
+use crate::config::{Config, Fault, IssuerSettings, OnMultipleTokens, TokenSource};
 
 /// Where tokens may stand, compiled from the configuration.
 #[derive(Clone, Debug)]
@@ -30,9 +30,10 @@ pub(super) enum HeaderScheme {
 }
 
 impl ExtractRules {
-    /// Compiles the rules. Faults name keys of the top level.
+    /// Compiles the rules: the header, cookie and parameter that the top level names, and the headers of issuers, which hold tokens
+    /// bare and are looked at before the common one. Faults name keys of the top level and of issuers.
     #[must_use]
-    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+    pub fn compile(config: &Config, issuers: &[IssuerSettings]) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
         let mut sources = Vec::new();
         for (index, source) in config.token_sources.iter().enumerate() {
@@ -49,6 +50,9 @@ impl ExtractRules {
                     "remove the second one",
                 ));
                 continue;
+            }
+            if *source == TokenSource::Header {
+                sources.extend(headers_of(issuers, &config.header_name, &mut faults));
             }
             let place = match source {
                 TokenSource::Header => Place::Header {
@@ -120,6 +124,32 @@ impl Place {
     }
 }
 
+/// The headers that issuers have for themselves, each once.
+fn headers_of(issuers: &[IssuerSettings], common: &str, faults: &mut Vec<Fault>) -> Vec<Place> {
+    let mut names: Vec<String> = Vec::new();
+    for settings in issuers {
+        let name = settings.header_name.as_deref().unwrap_or_default();
+        if !name.bytes().all(is_token_byte) {
+            faults.push(Fault::new(
+                settings.path("header_name"),
+                format!("`{name}`"),
+                "the name of a header",
+                "for example `Cf-Access-Jwt-Assertion`",
+            ));
+        } else if !name.is_empty() && !name.eq_ignore_ascii_case(common) {
+            let name = name.to_ascii_lowercase();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    let bare = |name| Place::Header {
+        name,
+        scheme: HeaderScheme::Bare,
+    };
+    names.into_iter().map(bare).collect()
+}
+
 fn scheme(text: &str, faults: &mut Vec<Fault>) -> HeaderScheme {
     match text {
         "auto" => HeaderScheme::Auto,
@@ -180,9 +210,13 @@ mod tests {
     use super::*;
     use crate::config::Severity;
 
+    fn compile(config: &Config) -> (ExtractRules, Vec<Fault>) {
+        ExtractRules::compile(config, &[])
+    }
+
     #[test]
     fn weak_and_wrong_settings_are_told() {
-        let (_, faults) = ExtractRules::compile(&Config {
+        let (_, faults) = compile(&Config {
             param_name: "t".to_owned(),
             ..Config::default()
         });
@@ -192,11 +226,7 @@ mod tests {
             header_name: String::new(),
             ..Config::default()
         };
-        assert!(
-            ExtractRules::compile(&nothing).1[0]
-                .found
-                .contains("no source")
-        );
+        assert!(compile(&nothing).1[0].found.contains("no source"));
         let wrong = Config {
             cookie_name: "a b".to_owned(),
             header_scheme: "Bearer ".to_owned(),
@@ -207,6 +237,6 @@ mod tests {
             ],
             ..Config::default()
         };
-        assert_eq!(ExtractRules::compile(&wrong).1.len(), 3);
+        assert_eq!(compile(&wrong).1.len(), 3);
     }
 }

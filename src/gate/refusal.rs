@@ -10,6 +10,7 @@ use aws_lc_rs::digest;
 
 use crate::config::TokenSource;
 use crate::jose::Algorithm;
+use crate::keys::MissingKey;
 use crate::reason::Reason;
 use crate::request::RawToken;
 
@@ -18,6 +19,47 @@ use crate::request::RawToken;
 pub struct Refusal {
     reason: Reason,
     token: Option<Box<TokenFacts>>,
+}
+
+/// Why a request does not pass, so far.
+#[derive(Clone, Debug)]
+pub enum Halt {
+    /// It may not pass.
+    Refused(Refusal),
+    /// A key is missing that may be had. Whoever can wait for it asks again then; else the refusal stands.
+    KeyMissing(MissingKey, Refusal),
+}
+
+impl Halt {
+    /// Why.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal.reason,
+        }
+    }
+
+    /// The refusal, as long as nobody waits.
+    #[must_use]
+    pub const fn refusal(&self) -> &Refusal {
+        match self {
+            Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal,
+        }
+    }
+
+    /// The refusal, for whoever cannot wait.
+    #[must_use]
+    pub fn settled(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal,
+        }
+    }
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 /// What the log may say of a refused token.
@@ -58,6 +100,12 @@ impl Refusal {
         self.reason
     }
 
+    /// The same refusal for another reason.
+    #[must_use]
+    pub fn because(self, reason: Reason) -> Self {
+        Self { reason, ..self }
+    }
+
     /// What the log may say of the token; `None` where none was found.
     #[must_use]
     pub fn token(&self) -> Option<&TokenFacts> {
@@ -78,6 +126,8 @@ pub struct RefusedToken {
     pub kid: Option<Box<str>>,
     /// The first eight hexadecimal digits of its SHA-256.
     pub digest: DigestPrefix,
+    /// The key that is missing, where it may be had.
+    pub missing: Option<MissingKey>,
 }
 
 impl RefusedToken {
@@ -90,6 +140,7 @@ impl RefusedToken {
             algorithm: None,
             kid: None,
             digest: DigestPrefix::of(token),
+            missing: None,
         }
     }
 
@@ -105,8 +156,8 @@ impl RefusedToken {
 
     /// Adds where the token stood.
     #[must_use]
-    pub fn from(self, source: TokenSource) -> Refusal {
-        Refusal {
+    pub fn from(self, source: TokenSource) -> Halt {
+        let refusal = Refusal {
             reason: self.reason,
             token: Some(Box::new(TokenFacts {
                 source,
@@ -115,6 +166,10 @@ impl RefusedToken {
                 kid: self.kid,
                 digest: self.digest,
             })),
+        };
+        match self.missing {
+            Some(missing) => Halt::KeyMissing(missing, refusal),
+            None => Halt::Refused(refusal),
         }
     }
 }

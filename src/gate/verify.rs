@@ -8,19 +8,24 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::jose::header::HeaderFault;
 use crate::jose::{Algorithm, Claims, Compact, Header, base64url};
-use crate::keys::Miss;
+use crate::keys::keyring::Want;
+use crate::keys::{Miss, MissingKey};
 use crate::reason::Reason;
 use crate::request::RawToken;
 
 use super::claim_rules::Validity;
 use super::identity::Identity;
+use super::issuers::{Generation, Issuer, Issuers, KnownHeader, Supply};
 use super::refusal::RefusedToken;
-use super::state::{KnownHeader, State};
+use super::state::State;
 
 /// A token that has been verified: who it speaks of, and for how long. Only [`verify`] makes one.
 #[derive(Debug)]
 pub struct Verified {
     issuer: Arc<str>,
+    /// The issuer's place in the state, and the keys that it had.
+    place: usize,
+    generation: Generation,
     identity: Identity,
     validity: Validity,
 }
@@ -30,6 +35,18 @@ impl Verified {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// The issuer's place among those of the state.
+    #[must_use]
+    pub const fn place(&self) -> usize {
+        self.place
+    }
+
+    /// Whether the issuer still has the keys that it was verified by.
+    #[must_use]
+    pub fn is_current(&self, issuers: &Issuers) -> bool {
+        issuers.is_current(self.place, self.generation)
     }
 
     /// Who it is.
@@ -61,28 +78,89 @@ pub fn verify(
         return Err(too_large(token));
     }
     let refused = |reason| RefusedToken::new(reason, token);
-    let parts = Compact::split(token.bytes()).ok_or_else(|| refused(Reason::TokenMalformed))?;
+    let malformed = || refused(Reason::TokenMalformed);
+    let parts = Compact::split(token.bytes()).ok_or_else(malformed)?;
+    let (parts, was_padded) = if state.issuers.has_padded() {
+        parts.unpadded().ok_or_else(malformed)?
+    } else {
+        (parts, false)
+    };
 
-    let known = match state.known_headers.get(parts.header) {
-        Some(known) => check_known(known, &parts),
-        None => check_new(state, &parts),
+    let early;
+    let (place, issuer, early) = if let Some((place, issuer)) = state.issuers.the_only() {
+        (place, issuer, None)
+    } else {
+        early = base64url::decode(parts.payload)
+            .map_err(|_| refused(header_fault(&parts).unwrap_or(Reason::TokenMalformed)))?;
+        let (place, issuer, claims) = route(&state.issuers, &early).map_err(refused)?;
+        (place, issuer, Some(claims))
+    };
+    if was_padded && !issuer.is_padded {
+        return Err(malformed());
     }
-    .map_err(|failure| failure.of(state, token))?;
+
+    let known = match issuer.known_headers.get(parts.header) {
+        Some(known) => check_known(known, &parts),
+        None => check_new(issuer, &parts),
+    }
+    .map_err(|failure| failure.of(issuer, token))?;
 
     let refused = |reason| RefusedToken {
-        issuer: Some(Arc::clone(&state.issuer.name)),
+        issuer: Some(Arc::clone(&issuer.name)),
         algorithm: Some(known.algorithm),
         ..RefusedToken::new(reason, token).with_kid(known.kid.as_deref())
     };
-    let payload = base64url::decode(parts.payload).map_err(|_| refused(Reason::TokenMalformed))?;
-    let claims = Claims::parse(&payload).map_err(|_| refused(Reason::TokenPayload))?;
-    let validity = state.issuer.claims.judge(&claims, now).map_err(refused)?;
-    let identity = state.identity.identify(&claims).map_err(refused)?;
+    let payload;
+    let claims = if let Some(claims) = early {
+        claims
+    } else {
+        payload = base64url::decode(parts.payload).map_err(|_| refused(Reason::TokenMalformed))?;
+        Claims::parse(&payload).map_err(|_| refused(Reason::TokenPayload))?
+    };
+    let speaks_for = known.key.issuer();
+    let validity = issuer
+        .claims
+        .judge(&claims, speaks_for, now)
+        .map_err(refused)?;
+    let identity = state
+        .identity
+        .identify(&issuer.username, &claims)
+        .map_err(refused)?;
     Ok(Verified {
-        issuer: Arc::clone(&state.issuer.name),
+        issuer: Arc::clone(&issuer.name),
+        place,
+        generation: issuer.generation,
         identity,
         validity,
     })
+}
+
+/// The issuer that the payload names, which nobody has verified yet: it chooses the keys and nothing else.
+fn route<'i, 'p>(
+    issuers: &'i Issuers,
+    payload: &'p [u8],
+) -> Result<(usize, &'i Arc<Issuer>, Claims<'p>), Reason> {
+    let claims = Claims::parse(payload).map_err(|_| Reason::TokenPayload)?;
+    let iss = claims.text("iss").map_err(|_| Reason::TokenClaimType)?;
+    let (place, issuer) = iss
+        .and_then(|iss| issuers.of(iss))
+        .ok_or(Reason::TokenIssuer)?;
+    Ok((place, issuer, claims))
+}
+
+/// What is wrong with the header of a token whose payload cannot be read: an encrypted one shall be called so.
+fn header_fault(parts: &Compact<'_>) -> Option<Reason> {
+    let json = base64url::decode(parts.header).ok()?;
+    Header::parse(&json).err().map(reason_of)
+}
+
+const fn reason_of(fault: HeaderFault) -> Reason {
+    match fault {
+        HeaderFault::Malformed => Reason::TokenMalformed,
+        HeaderFault::Critical => Reason::TokenCritical,
+        HeaderFault::Encrypted => Reason::TokenEncrypted,
+        HeaderFault::Algorithm => Reason::TokenAlgorithm,
+    }
 }
 
 /// The refusal of a token that is too long to be looked at.
@@ -94,7 +172,7 @@ pub fn too_large(token: RawToken<'_>) -> RefusedToken {
 /// The claims of a token that `verify` has accepted, for whoever needs more of them than the identity headers.
 #[must_use]
 pub fn payload_of_verified(token: RawToken<'_>) -> Option<Vec<u8>> {
-    let parts = Compact::split(token.bytes())?;
+    let (parts, _) = Compact::split(token.bytes())?.unpadded()?;
     base64url::decode(parts.payload).ok()
 }
 
@@ -103,6 +181,7 @@ struct Failure {
     reason: Reason,
     algorithm: Option<Algorithm>,
     kid: Option<Box<str>>,
+    missing: Option<MissingKey>,
 }
 
 impl Failure {
@@ -111,13 +190,15 @@ impl Failure {
             reason,
             algorithm: None,
             kid: None,
+            missing: None,
         }
     }
 
-    fn of(self, state: &State, token: RawToken<'_>) -> RefusedToken {
+    fn of(self, issuer: &Issuer, token: RawToken<'_>) -> RefusedToken {
         RefusedToken {
-            issuer: self.algorithm.map(|_| Arc::clone(&state.issuer.name)),
+            issuer: self.algorithm.map(|_| Arc::clone(&issuer.name)),
             algorithm: self.algorithm,
+            missing: self.missing,
             ..RefusedToken::new(self.reason, token).with_kid(self.kid.as_deref())
         }
     }
@@ -130,6 +211,7 @@ fn check_known(known: Arc<KnownHeader>, parts: &Compact<'_>) -> Result<Arc<Known
         reason,
         algorithm: Some(known.algorithm),
         kid: known.kid.clone(),
+        missing: None,
     };
     let signature = base64url::decode_into(parts.signature, &mut buffer)
         .map_err(|_| failure(Reason::TokenMalformed))?;
@@ -143,42 +225,32 @@ fn check_known(known: Arc<KnownHeader>, parts: &Compact<'_>) -> Result<Arc<Known
 }
 
 /// Reads the header, chooses the key, checks the signature, and remembers the header when it holds and leads to one key only.
-fn check_new(state: &State, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, Failure> {
+fn check_new(issuer: &Issuer, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, Failure> {
     let malformed = Failure::new(Reason::TokenMalformed);
     let Ok(json) = base64url::decode(parts.header) else {
         return Err(malformed);
     };
-    let header = Header::parse(&json).map_err(|fault| {
-        Failure::new(match fault {
-            HeaderFault::Malformed => Reason::TokenMalformed,
-            HeaderFault::Critical => Reason::TokenCritical,
-            HeaderFault::Encrypted => Reason::TokenEncrypted,
-            HeaderFault::Algorithm => Reason::TokenAlgorithm,
-        })
-    })?;
+    let header = Header::parse(&json).map_err(|fault| Failure::new(reason_of(fault)))?;
     let kid = header.kid.as_deref();
     let failure = |reason| Failure {
         reason,
         algorithm: Some(header.algorithm),
         kid: kid.map(Into::into),
+        missing: None,
     };
     let mut buffer = [0; MAX_SIGNATURE];
     let signature = base64url::decode_into(parts.signature, &mut buffer)
         .map_err(|_| failure(Reason::TokenMalformed))?;
-    state.issuer.claims.judge_type(&header).map_err(failure)?;
+    issuer.claims.judge_header(&header).map_err(failure)?;
     let candidates = || {
-        let keys = &state.issuer.keys;
-        keys.candidates(header.algorithm, kid).map_err(|miss| {
-            failure(match miss {
-                Miss::NoKeys => Reason::KeyUnavailable,
-                Miss::UnknownKid => Reason::KeyUnknown,
-                Miss::Algorithm => Reason::TokenAlgorithm,
-            })
-        })
+        issuer
+            .keys
+            .candidates(header.algorithm, kid)
+            .map_err(|miss| missed(issuer, miss, kid, failure))
     };
     let key = candidates()?
         .find(|key| key.verifies(header.algorithm, parts.signing_input, signature))
-        .ok_or_else(|| failure(Reason::TokenSignature))?;
+        .ok_or_else(|| unverified(issuer, kid, failure(Reason::TokenSignature)))?;
     let known = Arc::new(KnownHeader {
         algorithm: header.algorithm,
         key: Arc::clone(key),
@@ -186,7 +258,45 @@ fn check_new(state: &State, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, Fai
     });
     // Where several keys fit a header (no `kid`, or one that two keys share), the next token with it may be another key's.
     if candidates()?.nth(1).is_none() {
-        state.known_headers.remember(parts.header, &known);
+        issuer.known_headers.remember(parts.header, &known);
     }
     Ok(known)
+}
+
+/// No key may judge the token: what is missing, where it may be had.
+fn missed(
+    issuer: &Issuer,
+    miss: Miss,
+    kid: Option<&str>,
+    failure: impl Fn(Reason) -> Failure,
+) -> Failure {
+    let named = || kid.map(|kid| Want::Key(kid.into()));
+    let (reason, want) = match (miss, issuer.supply) {
+        (Miss::Algorithm, _) => (Reason::TokenAlgorithm, None),
+        (Miss::UnknownKid, Supply::Local) => (Reason::KeyUnknown, None),
+        (Miss::NoKeys, Supply::Local) => (Reason::KeyUnavailable, None),
+        (Miss::NoKeys, Supply::Set) => (Reason::KeyUnavailable, Some(Want::AnyKey)),
+        (Miss::UnknownKid, Supply::Set) | (_, Supply::ByKid) => (Reason::KeyUnknown, named()),
+    };
+    Failure {
+        missing: want.map(|want| MissingKey {
+            issuer: issuer.id,
+            want,
+        }),
+        ..failure(reason)
+    }
+}
+
+/// No key that may judge the token has signed it. Where the issuer publishes keys without names, a new one cannot be known by its name.
+fn unverified(issuer: &Issuer, kid: Option<&str>, failure: Failure) -> Failure {
+    let is_nameless = kid.is_none()
+        && issuer.supply == Supply::Set
+        && issuer.keys.keys().iter().any(|key| key.kid().is_none());
+    Failure {
+        missing: is_nameless.then_some(MissingKey {
+            issuer: issuer.id,
+            want: Want::NewerKeys,
+        }),
+        ..failure
+    }
 }

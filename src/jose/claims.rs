@@ -73,13 +73,13 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Whether `aud` (a string or a list of strings) holds one of `expected`; `false` when it is absent or empty.
+    /// Whether a claim such as `aud` (a string or a list of strings) holds one of `expected`; `false` when it is absent or empty.
     ///
     /// # Errors
-    /// `aud` is there and neither, or a list with something else in it.
-    pub fn has_audience(&self, expected: &[String]) -> Result<bool, WrongType> {
+    /// It is there and neither, or a list with something else in it.
+    pub fn holds_one_of(&self, name: &str, expected: &[String]) -> Result<bool, WrongType> {
         let is_expected = |found: &str| expected.iter().any(|audience| audience == found);
-        match self.get("aud") {
+        match self.get(name) {
             None => Ok(false),
             Some(Json::String(audience)) => Ok(is_expected(audience)),
             Some(Json::Array(audiences)) => {
@@ -100,7 +100,7 @@ mod tests {
 
     fn audience(json: &str) -> Result<bool, WrongType> {
         let claims = Claims::parse(json.as_bytes()).unwrap();
-        claims.has_audience(&["https://app/".to_owned(), "other".to_owned()])
+        claims.holds_one_of("aud", &["https://app/".to_owned(), "other".to_owned()])
     }
 
     #[test]

@@ -32,6 +32,31 @@ impl<'t> Compact<'t> {
             signing_input,
         })
     }
+
+    /// The same token without the padding that RFC 7515 §2 forbids and AWS load balancers write; the signature still covers the text
+    /// as received. `None` when what stands there is no padding. The second value says whether there was any.
+    #[must_use]
+    pub fn unpadded(self) -> Option<(Self, bool)> {
+        let (header, in_header) = without_padding(self.header)?;
+        let (payload, in_payload) = without_padding(self.payload)?;
+        let (signature, in_signature) = without_padding(self.signature)?;
+        let parts = Self {
+            header,
+            payload,
+            signature,
+            signing_input: self.signing_input,
+        };
+        Some((parts, in_header || in_payload || in_signature))
+    }
+}
+
+/// A text without its padding, which is all there or not at all (RFC 4648 §3.2).
+fn without_padding(text: &[u8]) -> Option<(&[u8], bool)> {
+    let end = text.iter().rposition(|&byte| byte != b'=')? + 1;
+    let stripped = text.get(..end)?;
+    let padding = text.len() - end;
+    let is_right = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
+    is_right.then_some((stripped, padding > 0))
 }
 
 #[cfg(test)]
@@ -50,5 +75,26 @@ mod tests {
             assert!(Compact::split(token.as_bytes()).is_none(), "{token}");
         }
         assert!(Compact::split(b"..").is_some_and(|parts| parts.header.is_empty()));
+    }
+
+    #[test]
+    fn padding_is_taken_off_where_it_is_right() {
+        let unpadded = |token: &'static str| Compact::split(token.as_bytes()).unwrap().unpadded();
+        let (parts, was_padded) = unpadded("YQ==.YWE=.YWFh").unwrap();
+        assert_eq!(
+            (parts.header, parts.payload, parts.signature, was_padded),
+            (&b"YQ"[..], &b"YWE"[..], &b"YWFh"[..], true)
+        );
+        assert_eq!(parts.signing_input, b"YQ==.YWE=");
+        assert!(unpadded("YQ.YWE.YWFh").is_some_and(|(_, was_padded)| !was_padded));
+        for token in [
+            "YQ=.YWE.YWFh",
+            "YQ===.YWE.YWFh",
+            "YWFh====.a.a",
+            "====.a.a",
+            ".a.a",
+        ] {
+            assert!(unpadded(token).is_none(), "{token}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The JOSE header (RFC 7515 §4): what a token says of itself before anybody believes it.
 //!
-//! Only `alg`, `kid` and `typ` are ever used, and only to choose among what is configured. `jwk`, `jku`, `x5u`, `x5c` and `x5t`
+//! Only `alg`, `kid`, `typ` and, where one is configured, `signer` are ever used, and only to choose among what is configured. `jwk`, `jku`, `x5u`, `x5c` and `x5t`
 //! are not read at all (RFC 8725 §3.10): no key comes from a token.
 
 use std::borrow::Cow;
@@ -17,6 +17,8 @@ pub struct Header<'a> {
     pub kid: Option<Cow<'a, str>>,
     /// The kind of token.
     pub typ: Option<Cow<'a, str>>,
+    /// Who says to have signed it: a member that AWS load balancers write.
+    pub signer: Option<Cow<'a, str>>,
 }
 
 /// Why a header was refused.
@@ -72,6 +74,11 @@ impl<'a> Header<'a> {
             algorithm,
             kid: text(&members, "kid")?,
             typ: text(&members, "typ")?,
+            // A member that no standard knows may be anything where nobody asks for it.
+            signer: match members.get("signer") {
+                Some(Json::String(signer)) => Some(signer.clone()),
+                _ => None,
+            },
         })
     }
 }

@@ -15,6 +15,7 @@ use super::verifying_key::HmacSecret;
 #[derive(Debug)]
 pub struct Jwk {
     kid: Option<String>,
+    issuer: Option<String>,
     algorithm: Option<Algorithm>,
     material: KeyMaterial,
     has_private_members: bool,
@@ -76,6 +77,7 @@ impl Jwk {
             && private.iter().any(|name| members.get(name).is_some());
         Ok(Self {
             kid: text(&members, "kid")?.map(str::to_owned),
+            issuer: text(&members, "issuer")?.map(str::to_owned),
             algorithm,
             material,
             has_private_members,
@@ -86,6 +88,12 @@ impl Jwk {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// The issuer that it alone may speak for: a member that Microsoft's sets for several tenants have.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// The one algorithm that the set allows for this key.

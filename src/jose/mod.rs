@@ -12,6 +12,7 @@ pub mod header;
 pub mod json;
 pub mod jwk;
 pub mod public_key;
+mod roca;
 pub mod signing_key;
 pub mod thumbprint;
 pub mod verifying_key;

@@ -14,6 +14,7 @@ use x509_parser::oid_registry::{
 use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo};
 
 use super::algorithm::{Algorithm, Family, Primitive};
+use super::roca;
 
 /// A public key that has been found fit to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,11 @@ pub enum KeyFault {
     /// RSA with an even modulus.
     #[error("an RSA key whose modulus is even")]
     RsaModulus,
+    /// RSA of a generator whose private keys can be computed.
+    #[error(
+        "an RSA key whose private half can be computed (ROCA, CVE-2017-15361); make a new one elsewhere"
+    )]
+    RsaRoca,
     /// A coordinate of the wrong length, or a point that is not on the curve.
     #[error("a point that is not on the curve")]
     NotOnCurve,
@@ -94,7 +100,8 @@ impl PublicKey {
     /// An RSA key from its modulus and exponent, big-endian.
     ///
     /// # Errors
-    /// A size outside 2048 to 8192 bits, an even modulus, an exponent that is not odd or longer than 33 bits.
+    /// A size outside 2048 to 8192 bits, an even modulus, an exponent that is not odd or longer than 33 bits, a key of the
+    /// ROCA generator.
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyFault> {
         let modulus = BigUint::from_bytes_be(modulus);
         let exponent = BigUint::from_bytes_be(exponent);
@@ -103,6 +110,9 @@ impl PublicKey {
         }
         if !RSA_EXPONENT_BITS.contains(&exponent.bits()) {
             return Err(KeyFault::RsaExponent);
+        }
+        if roca::is_marked(&modulus.to_bytes_be()) {
+            return Err(KeyFault::RsaRoca);
         }
         let key = rsa::RsaPublicKey::new_with_max_size(modulus, exponent, *RSA_BITS.end())
             .map_err(|fault| match fault {

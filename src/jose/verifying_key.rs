@@ -15,6 +15,7 @@ use super::thumbprint;
 /// A key with everything prepared that a check needs.
 pub struct VerifyingKey {
     kid: Option<Box<str>>,
+    issuer: Option<Box<str>>,
     family: Family,
     checks: Box<[(Algorithm, Check)]>,
     thumbprint: Box<str>,
@@ -74,6 +75,7 @@ impl VerifyingKey {
         }
         Ok(Self {
             kid: kid.map(Into::into),
+            issuer: None,
             family: key.family(),
             checks: checks.into(),
             thumbprint: thumbprint::of(key).into(),
@@ -111,6 +113,7 @@ impl VerifyingKey {
         }
         Ok(Self {
             kid: kid.map(Into::into),
+            issuer: None,
             family: Family::Hmac,
             checks: checks.into(),
             thumbprint: thumbprint::of_secret(secret).into(),
@@ -155,6 +158,30 @@ impl VerifyingKey {
     #[must_use]
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// The issuer that this key alone may speak for, where its set says so (Microsoft's sets for several tenants do).
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// The same key, for one issuer only.
+    #[must_use]
+    pub fn only_for(self, issuer: Option<&str>) -> Self {
+        Self {
+            issuer: issuer.map(Into::into),
+            ..self
+        }
+    }
+
+    /// Whether the two are the same material under the same name for the same algorithms and issuer.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kid == other.kid
+            && self.thumbprint == other.thumbprint
+            && self.issuer == other.issuer
+            && self.algorithms().eq(other.algorithms())
     }
 
     fn check(&self, algorithm: Algorithm) -> Option<&Check> {

@@ -4,12 +4,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::config::Fault;
-use crate::jose::{Algorithm, Jwk, VerifyingKey};
+use crate::config::effective::TENANT;
+use crate::jose::{Algorithm, Family, Jwk, VerifyingKey};
 
 use super::secret::{is_public_key, is_well_known};
 
-/// The most keys that a set may hold.
-pub const MAX_KEYS: usize = 100;
+/// The most keys that a fetched set may hold.
+pub const MAX_FETCHED_KEYS: usize = 100;
+/// The most keys that a set of the operator's own may hold.
+pub const MAX_LOCAL_KEYS: usize = 1000;
 
 #[derive(Deserialize)]
 struct Document<'a> {
@@ -22,8 +25,21 @@ struct Document<'a> {
 pub struct Rules<'r> {
     /// The algorithms to accept; `None`: what each key can check.
     pub allowed: Option<&'r [Algorithm]>,
-    /// Accept secrets that are short or well known.
-    pub danger_weak_secrets: bool,
+    /// What becomes of secrets in the set.
+    pub secrets: Secrets,
+    /// The most keys that it may hold.
+    pub max_keys: usize,
+}
+
+/// What becomes of shared secrets (`oct`) in a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are left out: a secret that is published is none.
+    LeftOut,
+    /// They are used when they are strong.
+    Strong,
+    /// They are used, short or well known ones too.
+    WeakToo,
 }
 
 /// Reads a set. A key that cannot be used is left out with a warning; a document that is no set, or a set without a usable key,
@@ -41,8 +57,8 @@ pub fn read(text: &str, path: &str, rules: Rules<'_>) -> (Vec<VerifyingKey>, Vec
         }
     };
     let count = document.keys.len();
-    if count > MAX_KEYS {
-        let expected = format!("at most {MAX_KEYS} keys");
+    if count > rules.max_keys {
+        let expected = format!("at most {} keys", rules.max_keys);
         let hint = "leave out keys that are no longer used";
         let fault = Fault::new(path, format!("{count} keys"), expected, hint);
         return (Vec::new(), vec![fault]);
@@ -67,6 +83,7 @@ pub fn read(text: &str, path: &str, rules: Rules<'_>) -> (Vec<VerifyingKey>, Vec
             )),
         }
     }
+    leave_out_secrets_beside_public_keys(&mut keys, path, &mut faults);
     if keys.is_empty() {
         let found = format!("{count} keys, none usable");
         let hint = "the warnings above say why each was left out";
@@ -76,6 +93,27 @@ pub fn read(text: &str, path: &str, rules: Rules<'_>) -> (Vec<VerifyingKey>, Vec
 }
 
 const EXPECTED: &str = "a JSON Web Key Set with at least one usable key: {\"keys\":[{\"kty\":…}]}";
+
+/// A set is for the public or it is not: where public keys stand in it, a secret beside them has been published with them.
+fn leave_out_secrets_beside_public_keys(
+    keys: &mut Vec<VerifyingKey>,
+    path: &str,
+    faults: &mut Vec<Fault>,
+) {
+    let count = keys.len();
+    if keys.iter().all(|key| key.family() == Family::Hmac) {
+        return;
+    }
+    keys.retain(|key| key.family() != Family::Hmac);
+    if keys.len() < count {
+        faults.push(Fault::warning(
+            path,
+            "a shared secret beside public keys, which is left out",
+            "a set of public keys, or a set of secrets",
+            "give the secret an issuer of its own: `[issuers.NAME]` with `secret_file`",
+        ));
+    }
+}
 
 fn prepare(json: &str, rules: Rules<'_>) -> Result<(VerifyingKey, Vec<&'static str>), String> {
     let jwk = Jwk::parse(json.as_bytes()).map_err(|fault| fault.to_string())?;
@@ -100,22 +138,27 @@ fn prepare(json: &str, rules: Rules<'_>) -> Result<(VerifyingKey, Vec<&'static s
             }
             VerifyingKey::from_public(key, jwk.kid(), allowed.as_deref())
         }
+        (None, Some(_)) if rules.secrets == Secrets::LeftOut => {
+            return Err("a shared secret, and a published one is none".to_owned());
+        }
         (None, Some(secret)) if is_public_key(secret) => {
             return Err("its `k` is a public key, which is never a secret".to_owned());
         }
-        (None, Some(secret)) if is_well_known(secret) && !rules.danger_weak_secrets => {
+        (None, Some(secret)) if is_well_known(secret) && rules.secrets != Secrets::WeakToo => {
             return Err("its `k` is a secret that everybody knows".to_owned());
         }
         (None, Some(secret)) => VerifyingKey::from_secret(
             secret,
             jwk.kid(),
             allowed.as_deref(),
-            rules.danger_weak_secrets,
+            rules.secrets == Secrets::WeakToo,
         ),
         (None, None) => return Err("no key material".to_owned()),
     };
+    // A template for every tenant restricts nothing.
+    let issuer = jwk.issuer().filter(|issuer| !issuer.contains(TENANT));
     prepared
-        .map(|key| (key, notes))
+        .map(|key| (key.only_for(issuer), notes))
         .map_err(|fault| fault.to_string())
 }
 
@@ -126,7 +169,8 @@ mod tests {
 
     const RULES: Rules<'_> = Rules {
         allowed: None,
-        danger_weak_secrets: false,
+        secrets: Secrets::Strong,
+        max_keys: MAX_FETCHED_KEYS,
     };
     const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"good","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
@@ -163,7 +207,7 @@ mod tests {
             assert!(keys.is_empty());
             assert!(any_stops(&faults), "{text}");
         }
-        let many = vec![ED; MAX_KEYS + 1].join(",");
+        let many = vec![ED; MAX_FETCHED_KEYS + 1].join(",");
         let (keys, faults) = read(&format!(r#"{{"keys":[{many}]}}"#), "jwks", RULES);
         assert!(keys.is_empty() && any_stops(&faults));
     }
@@ -180,6 +224,34 @@ mod tests {
             let text = format!(r#"{{"keys":[{{"kty":"oct","k":"{k}"}},{ED}]}}"#);
             let (keys, faults) = read(&text, "jwks", RULES);
             assert_eq!((keys.len(), faults.len()), (1, 1), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn s2_6_a_secret_in_a_fetched_set_is_left_out() {
+        let k = crate::jose::base64url::encode(&[7, 1, 9, 4].repeat(16));
+        let text = format!(r#"{{"keys":[{{"kty":"oct","k":"{k}"}},{ED}]}}"#);
+        let fetched = Rules {
+            secrets: Secrets::LeftOut,
+            ..RULES
+        };
+        let (keys, faults) = read(&text, "jwks", fetched);
+        assert_eq!((keys.len(), faults.len()), (1, 1), "{faults:?}");
+        let alone = format!(r#"{{"keys":[{{"kty":"oct","k":"{k}"}}]}}"#);
+        assert_eq!(read(&alone, "jwks", RULES).0.len(), 1);
+        assert_eq!(read(&alone, "jwks", fetched).0.len(), 0);
+    }
+
+    #[test]
+    fn a_secret_beside_a_public_key_is_left_out() {
+        let k = crate::jose::base64url::encode(&[7, 1, 9, 4].repeat(16));
+        for text in [
+            format!(r#"{{"keys":[{{"kty":"oct","k":"{k}"}},{ED}]}}"#),
+            format!(r#"{{"keys":[{ED},{{"kty":"oct","k":"{k}"}}]}}"#),
+        ] {
+            let (keys, faults) = read(&text, "jwks", RULES);
+            assert_eq!((keys.len(), faults.len()), (1, 1), "{faults:?}");
+            assert_eq!(keys[0].kid(), Some("good"));
         }
     }
 

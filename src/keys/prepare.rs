@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::config::{Fault, SecretEncoding};
 use crate::jose::{Algorithm, Family, HmacSecret, PublicKey, VerifyingKey};
 
-use super::jwks;
+use super::jwks::{self, Secrets};
 use super::pem;
 use super::secret::{self, NotASecret};
 use super::source::Text;
@@ -14,6 +14,8 @@ use super::source::Text;
 pub(super) struct Rules<'r> {
     /// The algorithms to accept; `None`: what each key can check.
     pub(super) allowed: Option<&'r [Algorithm]>,
+    /// The key that lists them, for faults.
+    pub(super) algorithms: &'r str,
     /// How a secret is written down.
     pub(super) secret_encoding: SecretEncoding,
     /// Accept secrets that are short or well known.
@@ -39,7 +41,7 @@ pub(super) fn from_secret(
     let listed = rules.allowed.unwrap_or_default();
     if let Some(other) = listed.iter().find(|one| one.family() != Family::Hmac) {
         faults.push(Fault::new(
-            "algorithms",
+            rules.algorithms,
             format!("`{other}` beside `{path}`"),
             "HS256, HS384 or HS512 for a secret",
             "a secret checks HMAC only; for RSA, EC and Ed25519 name the public key in `signing_certificate`",
@@ -109,7 +111,7 @@ pub(super) fn from_pem(
     rules: Rules<'_>,
     faults: &mut Vec<Fault>,
 ) -> Vec<VerifyingKey> {
-    refuse_hmac(rules.allowed, "PEM keys", faults);
+    refuse_hmac(rules, "PEM keys", faults);
     let mut public: Vec<(PublicKey, &str)> = Vec::new();
     for Text { text, path } in texts {
         let (keys, found) = pem::read(text, path, rules.now);
@@ -123,7 +125,7 @@ pub(super) fn from_pem(
         if !fits && algorithm.family() != Family::Hmac && !public.is_empty() {
             let kinds: Vec<_> = public.iter().map(|(key, _)| key.describe()).collect();
             faults.push(Fault::new(
-                "algorithms",
+                rules.algorithms,
                 format!("`{algorithm}`, which fits no key: {}", kinds.join(", ")),
                 "algorithms that the keys can check",
                 "leave `algorithms` out to accept what the keys can check",
@@ -153,25 +155,31 @@ pub(super) fn from_jwks(
 ) -> Vec<VerifyingKey> {
     let set_rules = jwks::Rules {
         allowed: rules.allowed,
-        danger_weak_secrets: rules.danger_weak_secret,
+        secrets: if rules.danger_weak_secret {
+            Secrets::WeakToo
+        } else {
+            Secrets::Strong
+        },
+        max_keys: jwks::MAX_LOCAL_KEYS,
     };
     let (keys, found) = jwks::read(&source.text, &source.path, set_rules);
     faults.extend(found);
     if keys.iter().any(|key| key.family() != Family::Hmac) {
-        refuse_hmac(rules.allowed, "public keys", faults);
+        refuse_hmac(rules, "public keys", faults);
     }
     keys
 }
 
 /// HMAC beside a public key is how tokens get forged (CVE-2015-9235, CVE-2016-10555): refused even though keys are typed.
-fn refuse_hmac(allowed: Option<&[Algorithm]>, beside: &str, faults: &mut Vec<Fault>) {
-    let hmac = allowed
+pub(super) fn refuse_hmac(rules: Rules<'_>, beside: &str, faults: &mut Vec<Fault>) {
+    let hmac = rules
+        .allowed
         .unwrap_or_default()
         .iter()
         .find(|one| one.family() == Family::Hmac);
     if let Some(hmac) = hmac {
         faults.push(Fault::new(
-            "algorithms",
+            rules.algorithms,
             format!("`{hmac}` beside {beside}"),
             "algorithms for public keys only",
             "remove the HS algorithms: a public key is no secret",

@@ -1,14 +1,17 @@
 //! The keys that may judge a token, and the choice among them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::jose::{Algorithm, VerifyingKey};
 
 /// The keys of one issuer.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<Arc<VerifyingKey>>,
     selection: Selection,
+    /// Where the keys of each name stand, so that a set of a thousand costs no more than a set of one.
+    by_kid: HashMap<Box<str>, Vec<usize>, ahash::RandomState>,
 }
 
 /// Whether the token's `kid` chooses.
@@ -38,10 +41,23 @@ pub const MAX_TRIES: usize = 8;
 impl KeySet {
     /// A set of prepared keys.
     #[must_use]
-    pub fn new(keys: Vec<VerifyingKey>, selection: Selection) -> Self {
+    pub fn new(
+        keys: impl IntoIterator<Item = impl Into<Arc<VerifyingKey>>>,
+        selection: Selection,
+    ) -> Self {
+        let keys: Vec<Arc<VerifyingKey>> = keys.into_iter().map(Into::into).collect();
+        let mut by_kid: HashMap<Box<str>, Vec<usize>, _> = HashMap::default();
+        if selection == Selection::ByKid {
+            for (index, key) in keys.iter().enumerate() {
+                if let Some(kid) = key.kid() {
+                    by_kid.entry(kid.into()).or_default().push(index);
+                }
+            }
+        }
         Self {
-            keys: keys.into_iter().map(Arc::new).collect(),
+            keys,
             selection,
+            by_kid,
         }
     }
 
@@ -53,30 +69,68 @@ impl KeySet {
     pub fn candidates<'s>(
         &'s self,
         algorithm: Algorithm,
-        kid: Option<&'s str>,
-    ) -> Result<impl Iterator<Item = &'s Arc<VerifyingKey>>, Miss> {
+        kid: Option<&str>,
+    ) -> Result<impl Iterator<Item = &'s Arc<VerifyingKey>> + use<'s>, Miss> {
         if self.keys.is_empty() {
             return Err(Miss::NoKeys);
         }
-        let kid = match self.selection {
-            Selection::ByKid => kid,
-            Selection::IgnoringKid => None,
+        let named: Option<&[usize]> = match (self.selection, kid) {
+            (Selection::ByKid, Some(kid)) => Some(self.by_kid.get(kid).ok_or(Miss::UnknownKid)?),
+            (Selection::ByKid, None) | (Selection::IgnoringKid, _) => None,
         };
-        let is_named = move |key: &&Arc<VerifyingKey>| kid.is_none_or(|kid| key.kid() == Some(kid));
-        if !self.keys.iter().any(|key| is_named(&key)) {
-            return Err(Miss::UnknownKid);
-        }
-        let fits = move |key: &&Arc<VerifyingKey>| is_named(key) && key.allows(algorithm);
-        if !self.keys.iter().any(|key| fits(&key)) {
-            return Err(Miss::Algorithm);
-        }
-        Ok(self.keys.iter().filter(fits).take(MAX_TRIES))
+        let mut fitting = Candidates {
+            set: self,
+            named,
+            algorithm,
+            next: 0,
+        };
+        let first = fitting.next().ok_or(Miss::Algorithm)?;
+        Ok(std::iter::once(first).chain(fitting).take(MAX_TRIES))
     }
 
     /// Every key.
     #[must_use]
     pub fn keys(&self) -> &[Arc<VerifyingKey>] {
         &self.keys
+    }
+
+    /// Whether the two hold the same keys under the same names for the same algorithms, in the same order.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.selection == other.selection
+            && self.keys.len() == other.keys.len()
+            && self
+                .keys
+                .iter()
+                .zip(&other.keys)
+                .all(|(own, other)| own.is_same(other))
+    }
+}
+
+/// The keys that fit, one after the other.
+struct Candidates<'s> {
+    set: &'s KeySet,
+    /// The keys of the token's `kid`; `None`: every key.
+    named: Option<&'s [usize]>,
+    algorithm: Algorithm,
+    next: usize,
+}
+
+impl<'s> Iterator for Candidates<'s> {
+    type Item = &'s Arc<VerifyingKey>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let index = match self.named {
+                Some(named) => *named.get(self.next)?,
+                None => self.next,
+            };
+            self.next += 1;
+            let key = self.set.keys.get(index)?;
+            if key.allows(self.algorithm) {
+                return Some(key);
+            }
+        }
     }
 }
 
@@ -88,7 +142,7 @@ mod tests {
     fn set(kids: &[Option<&str>], selection: Selection) -> KeySet {
         let secret = HmacSecret::new(vec![1; 32]).unwrap();
         let key = |kid| VerifyingKey::from_secret(&secret, kid, None, false).unwrap();
-        KeySet::new(kids.iter().copied().map(key).collect(), selection)
+        KeySet::new(kids.iter().copied().map(key), selection)
     }
 
     fn count(set: &KeySet, kid: Option<&str>) -> Result<usize, Miss> {

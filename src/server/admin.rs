@@ -35,3 +35,19 @@ pub async fn metrics(service: web::Data<Service>) -> HttpResponse {
         Err(_) => HttpResponse::InternalServerError().finish(),
     }
 }
+
+/// `/keys`: the issuers, their keys, and how it stands with the fetches. Public halves only.
+pub async fn keys(service: web::Data<Service>) -> HttpResponse {
+    let live = service.live.load();
+    let issuers = live.gate.issuers.all().iter();
+    let all: Vec<_> = issuers
+        .map(|issuer| {
+            service
+                .keyring
+                .status(issuer.id, &issuer.name, &issuer.keys)
+        })
+        .collect();
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({ "issuers": all }))
+}

@@ -1,14 +1,16 @@
 //! From a request to an answer: asks the gate, records what came of it, and lets `respond` write it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clock::Timestamp;
 use crate::gate::Lookup;
-use crate::gate::{self, Permit, Refusal};
+use crate::gate::{self, Halt, Permit, Refusal};
+use crate::keys::keyring::Want;
+use crate::keys::{MissingKey, Waited};
 use crate::reason::{Outward, Reason};
 use crate::request::{Original, RequestView};
 use crate::telemetry::metrics::Ending;
@@ -18,13 +20,79 @@ use super::forwarded::ActixHeaders;
 use super::live::{Live, Service};
 use super::respond::{self, Audience, Endpoint, Offer};
 
+/// One go at answering a request: the first, or another after keys have been waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// When the first began.
+    began: Instant,
+    is_first: bool,
+    patience: Patience,
+}
+
+/// What a key that is missing means for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// It may be waited for.
+    MayWait,
+    /// It was, and what is found now is the answer.
+    IsOver,
+    /// It cannot be told now; the client may ask again after this time.
+    NotNow(Duration),
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Turn {
+    /// The answer.
+    Answer(HttpResponse),
+    /// A key is missing that may be had.
+    Wait(MissingKey),
+}
+
+/// Answers a request, with as many attempts as keys have to be waited for. A panic is caught, counted, and a 503 for this request only:
+/// it is a bug, and never a 200. While the service drains, every answer is the last one of its connection, so that clients go elsewhere by
+/// themselves.
+pub async fn answered(service: &Service, handle: impl Fn(Attempt) -> Turn) -> HttpResponse {
+    let mut attempt = Attempt {
+        began: Instant::now(),
+        is_first: true,
+        patience: Patience::MayWait,
+    };
+    let mut response = loop {
+        let missing = match caught(service, || handle(attempt)) {
+            Turn::Answer(response) => break response,
+            Turn::Wait(missing) => missing,
+        };
+        let waited = service.keyring.wait(&missing, attempt.began.into()).await;
+        attempt.is_first = false;
+        attempt.patience = match waited {
+            Waited::Again { is_final: false } => Patience::MayWait,
+            Waited::Again { is_final: true } => Patience::IsOver,
+            Waited::NotNow(after) => Patience::NotNow(after),
+        };
+    };
+    if service.is_draining() {
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    response
+}
+
+fn caught(service: &Service, handle: impl FnOnce() -> Turn) -> Turn {
+    catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| {
+        service.metrics.panicked();
+        Turn::Answer(respond::internal())
+    })
+}
+
 /// One request on its way through the server.
 pub struct Exchange<'r> {
     service: &'r Service,
     live: &'r Live,
     request: &'r HttpRequest,
     endpoint: Endpoint,
-    began: Instant,
+    attempt: Attempt,
 }
 
 impl<'r> Exchange<'r> {
@@ -35,34 +103,42 @@ impl<'r> Exchange<'r> {
         live: &'r Live,
         request: &'r HttpRequest,
         endpoint: Endpoint,
+        attempt: Attempt,
     ) -> Self {
         Self {
             service,
             live,
             request,
             endpoint,
-            began: Instant::now(),
+            attempt,
         }
     }
 
     /// Asks the gate.
     ///
     /// # Errors
-    /// The request may not pass.
-    pub fn decide(&self, original: Original<'_>) -> Result<Permit, Refusal> {
+    /// The request may not pass, or not yet.
+    pub fn decide(&self, original: Original<'_>) -> Result<Permit, Halt> {
         let headers = ActixHeaders(self.request.headers());
         let view = RequestView {
             headers: &headers,
             original,
         };
         let decision = gate::decide(&self.live.gate, &view, Timestamp::now());
-        let lookup = match &decision {
+        if self.attempt.is_first {
+            self.count_lookup(&decision);
+        }
+        decision
+    }
+
+    fn count_lookup(&self, decision: &Result<Permit, Halt>) {
+        let lookup = match decision {
             Ok(permit) => permit.lookup(),
             // A refused token was not in the cache, which holds good ones only.
-            Err(refusal)
+            Err(halt)
                 if self.live.gate.cache.is_some()
-                    && refusal.token().is_some()
-                    && refusal.reason() != Reason::TokenTooLarge =>
+                    && halt.refusal().token().is_some()
+                    && halt.reason() != Reason::TokenTooLarge =>
             {
                 Lookup::Miss
             }
@@ -71,17 +147,39 @@ impl<'r> Exchange<'r> {
         if lookup != Lookup::Off {
             self.service.metrics.looked_up(lookup == Lookup::Hit);
         }
-        decision
+    }
+
+    /// What becomes of a request that does not pass: a key is waited for, or it is refused. `address` is where the person may come back
+    /// to, where they may.
+    #[must_use]
+    pub fn conclude(
+        &self,
+        halt: Halt,
+        original: &Original<'_>,
+        address: impl FnOnce() -> Option<url::Url>,
+    ) -> Turn {
+        let refusal = match (halt, self.attempt.patience) {
+            (Halt::KeyMissing(missing, _), Patience::MayWait) => return Turn::Wait(missing),
+            // Without any key at all the reason is told already.
+            (Halt::KeyMissing(MissingKey { want, .. }, refusal), Patience::NotNow(_))
+                if want != Want::AnyKey =>
+            {
+                refusal.because(Reason::KeyPending)
+            }
+            (halt, _) => halt.settled(),
+        };
+        Turn::Answer(self.refuse(&refusal, original, address))
     }
 
     /// The answer to a request that may pass.
     #[must_use]
     pub fn allow(&self, permit: &Permit, response: HttpResponse) -> HttpResponse {
-        self.service.metrics.allowed(
-            &self.live.allow_counters,
-            permit.source(),
-            self.began.elapsed(),
-        );
+        let place = permit.verified().place();
+        if let Some(counters) = self.live.allow_counters.get(place) {
+            self.service
+                .metrics
+                .allowed(counters, permit.source(), self.attempt.began.elapsed());
+        }
         response
     }
 
@@ -98,9 +196,7 @@ impl<'r> Exchange<'r> {
         )
     }
 
-    /// The answer to a request that may not pass. `address` is where the person may come back to, where they may.
-    #[must_use]
-    pub fn refuse(
+    fn refuse(
         &self,
         refusal: &Refusal,
         original: &Original<'_>,
@@ -126,6 +222,10 @@ impl<'r> Exchange<'r> {
                 let offer = Offer {
                     sign_in: location.as_deref(),
                     is_looping: redirects && location.is_some(),
+                    retry_after: match self.attempt.patience {
+                        Patience::NotNow(after) => Some(after),
+                        Patience::MayWait | Patience::IsOver => None,
+                    },
                 };
                 respond::refuse(self.live, self.endpoint, reason, self.audience(), offer)
             }
@@ -175,7 +275,7 @@ impl<'r> Exchange<'r> {
             refusal.reason(),
             issuer,
             token.map(|token| token.source),
-            self.began.elapsed(),
+            self.attempt.began.elapsed(),
         );
         let reason = refusal.reason();
         let peer = self.request.peer_addr().map(|peer| peer.ip());
@@ -199,22 +299,6 @@ impl<'r> Exchange<'r> {
             "refused"
         );
     }
-}
-
-/// Runs a handler. A panic in it is caught, counted, and a 503 for this request only: it is a bug, and never a 200. While the service
-/// drains, every answer is the last one of its connection, so that clients go elsewhere by themselves.
-#[must_use]
-pub fn guarded(service: &Service, handle: impl FnOnce() -> HttpResponse) -> HttpResponse {
-    let mut response = catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| {
-        service.metrics.panicked();
-        respond::internal()
-    });
-    if service.is_draining() {
-        response
-            .head_mut()
-            .set_connection_type(ConnectionType::Close);
-    }
-    response
 }
 
 /// A text without control, format and other characters that could forge or hide something on a terminal: they are escaped.
@@ -293,6 +377,7 @@ impl Bounces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn s11_6_a_browser_is_sent_to_sign_in_three_times_a_minute_at_most() {
@@ -324,8 +409,11 @@ mod tests {
         let (gate, returns, _) = crate::app::compile_gate(&config, Timestamp::now());
         let metrics = crate::telemetry::Metrics::default();
         let (live, _) = Live::compile(&config, gate.unwrap(), returns, &metrics);
-        let service = Service::new(std::sync::Arc::new(live.unwrap()), metrics);
-        let response = guarded(&service, || panic!("on purpose"));
+        let live = Arc::new(arc_swap::ArcSwap::from_pointee(live.unwrap()));
+        let service = Service::new(live, Arc::default(), metrics);
+        let Turn::Answer(response) = caught(&service, || panic!("on purpose")) else {
+            panic!("a panic is not waited for");
+        };
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         let metrics = service.metrics.render().unwrap();
         assert!(metrics.contains("jwtgate_panics_total 1"));

@@ -8,31 +8,33 @@ use arc_swap::ArcSwap;
 
 use crate::config::{Config, Fault, OriginalRequestHeader};
 use crate::gate::State;
+use crate::gate::issuers::Supply;
+use crate::keys::{IssuerId, KeySet, Keyring};
 use crate::login::ReturnPolicy;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::AllowCounters;
 
 use super::trust::Trust;
 
-/// Everything that a request is judged and answered by. It is replaced as a whole: settings, keys and cache together.
-#[derive(Debug)]
+/// Everything that a request is judged and answered by. It is replaced as a whole: settings, keys and cache together. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Live {
     /// What the gate decides by.
     pub gate: State,
     /// Where people are sent.
-    pub returns: ReturnPolicy,
+    pub returns: Arc<ReturnPolicy>,
     /// Who is believed.
-    pub trust: Trust,
+    pub trust: Arc<Trust>,
     /// Which of nginx's headers names the original URL.
     pub original_request: Option<OriginalRequestHeader>,
     /// The largest header block, in bytes.
     pub max_header_bytes: usize,
     /// The names of the identity headers, in the order of the gate's values.
-    pub identity_headers: Vec<HeaderName>,
+    pub identity_headers: Arc<[HeaderName]>,
     /// `WWW-Authenticate` in its three forms.
     pub challenges: Challenges,
-    /// Counters of requests that pass.
-    pub allow_counters: AllowCounters,
+    /// Counters of requests that pass, in the order of the gate's issuers.
+    pub allow_counters: Arc<[AllowCounters]>,
 }
 
 /// The challenges of RFC 6750 §3, ready to send.
@@ -104,18 +106,30 @@ impl Live {
                 return (None, faults);
             }
         };
-        let allow_counters = metrics.allow_counters(&gate.issuer.name);
+        let issuers = gate.issuers.all().iter();
+        let allow_counters = issuers
+            .map(|issuer| metrics.allow_counters(&issuer.name))
+            .collect();
         let live = Self {
             gate,
-            returns,
-            trust,
+            returns: Arc::new(returns),
+            trust: Arc::new(trust),
             original_request: config.server.original_request,
             max_header_bytes: usize::try_from(config.server.max_header_bytes).unwrap_or(usize::MAX),
-            identity_headers,
+            identity_headers: identity_headers.into(),
             challenges,
             allow_counters,
         };
         (Some(live), faults)
+    }
+
+    /// The same with other keys for one issuer; `None` when it is not among its issuers.
+    #[must_use]
+    pub fn with_keys(&self, id: IssuerId, keys: &KeySet) -> Option<Self> {
+        Some(Self {
+            gate: self.gate.with_keys(id, keys)?,
+            ..self.clone()
+        })
     }
 }
 
@@ -123,7 +137,9 @@ impl Live {
 #[derive(Debug)]
 pub struct Service {
     /// What requests are judged and answered by.
-    pub live: ArcSwap<Live>,
+    pub live: Arc<ArcSwap<Live>>,
+    /// What keeps the keys of issuers current, and those who wait for one.
+    pub keyring: Arc<Keyring>,
     /// What is counted.
     pub metrics: Metrics,
     is_draining: AtomicBool,
@@ -132,9 +148,10 @@ pub struct Service {
 impl Service {
     /// A service that serves.
     #[must_use]
-    pub fn new(live: Arc<Live>, metrics: Metrics) -> Self {
+    pub fn new(live: Arc<ArcSwap<Live>>, keyring: Arc<Keyring>, metrics: Metrics) -> Self {
         Self {
-            live: ArcSwap::new(live),
+            live,
+            keyring,
             metrics,
             is_draining: AtomicBool::new(false),
         }
@@ -159,12 +176,26 @@ impl Service {
             lacking.push("draining".to_owned());
         }
         let live = self.live.load();
-        if live.gate.issuer.keys.keys().is_empty() {
-            lacking.push(format!("issuer.{}", live.gate.issuer.name));
-        }
+        // Keys that are fetched by their name come with the first token.
+        let without_keys = live
+            .gate
+            .issuers
+            .all()
+            .iter()
+            .filter(|issuer| issuer.supply != Supply::ByKid && issuer.keys.keys().is_empty());
+        lacking.extend(without_keys.map(|issuer| format!("issuer.{}", issuer.name)));
         if crate::clock::Timestamp::now() < crate::clock::Timestamp::YEAR_2020 {
             lacking.push("clock".to_owned());
         }
         lacking
     }
+}
+
+/// Gives an issuer other keys. Requests in flight are answered by the old ones.
+pub fn install(live: &ArcSwap<Live>, id: IssuerId, keys: &KeySet) {
+    // A reload that came first has other issuers: then there is nothing to do.
+    live.rcu(|live| {
+        live.with_keys(id, keys)
+            .map_or_else(|| Arc::clone(live), Arc::new)
+    });
 }

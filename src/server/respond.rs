@@ -3,6 +3,8 @@
 //! Outside, every bad token looks the same; what differs is only what RFC 6750 §3.1 lets differ. Nothing of a token, a key or an
 //! expected value ever stands in an answer.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -107,6 +109,8 @@ pub struct Offer<'o> {
     pub sign_in: Option<&'o str>,
     /// Whether the person has been sent to sign in too often.
     pub is_looping: bool,
+    /// When to ask again, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 /// The status of a refusal at an endpoint.
@@ -146,7 +150,11 @@ pub fn refuse(
             builder.insert_header((header::WWW_AUTHENTICATE, challenges.invalid_request.clone()));
         }
         Outward::Unavailable => {
-            builder.insert_header((header::RETRY_AFTER, RETRY_AFTER));
+            let seconds = offer.retry_after.map(|after| after.as_secs() + 1);
+            match seconds {
+                Some(seconds) => builder.insert_header((header::RETRY_AFTER, seconds)),
+                None => builder.insert_header((header::RETRY_AFTER, RETRY_AFTER)),
+            };
         }
         Outward::Malformed | Outward::Forbidden | Outward::TooLarge => {}
     }

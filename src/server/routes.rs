@@ -25,7 +25,8 @@ pub fn admin(config: &mut ServiceConfig) {
     config
         .route("/healthz", reading().to(admin::healthz))
         .route("/readyz", reading().to(admin::readyz))
-        .route("/metrics", reading().to(admin::metrics));
+        .route("/metrics", reading().to(admin::metrics))
+        .route("/keys", reading().to(admin::keys));
 }
 
 fn reading() -> Route {

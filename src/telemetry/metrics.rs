@@ -1,8 +1,8 @@
 //! Metrics, in the Prometheus text format. Labels come from closed sets only: no user, path or `kid` is ever one.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -28,6 +28,22 @@ struct Decision {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reload {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfIssuer {
+    issuer: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FetchResult {
+    issuer: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -43,23 +59,51 @@ pub struct CacheFacts {
     pub evictions: u64,
 }
 
+/// The keys of an issuer at a scrape.
+#[derive(Clone, Debug)]
+pub struct KeyFacts {
+    /// The issuer's name in the configuration.
+    pub issuer: String,
+    /// Its usable keys.
+    pub keys: usize,
+    /// How long ago they were known to be current, where they are fetched.
+    pub age: Option<Duration>,
+    /// Fetches that succeeded and that failed, where they are fetched.
+    pub fetches: Option<(u64, u64)>,
+}
+
+/// What came of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// The new configuration is in use.
+    Applied,
+    /// It has faults, and the old one is in use.
+    Refused,
+}
+
 /// Asks the running service for what is counted elsewhere.
 pub trait Facts: std::fmt::Debug + Send + Sync + 'static {
     /// The cache.
     fn cache(&self) -> CacheFacts;
+    /// The keys of each issuer.
+    fn keys(&self) -> Vec<KeyFacts>;
+    /// How many requests wait for a key.
+    fn waiting(&self) -> usize;
     /// Log lines that were dropped.
     fn dropped_log_lines(&self) -> u64;
 }
 
-/// Every metric of the service. Recording takes no lock on the path of a request that passes.
-#[derive(Debug)]
+/// Every metric of the service. Recording takes no lock on the path of a request that passes. A clone counts for the same service.
+#[derive(Clone, Debug)]
 pub struct Metrics {
     decisions: Family<Decision, Counter>,
     duration: Arc<Histogram>,
     cache_hits: Arc<AtomicU64>,
     cache_misses: Arc<AtomicU64>,
     panics: Counter,
-    registry: Registry,
+    reloads: Family<Reload, Counter>,
+    reload_failed: Gauge,
+    registry: Arc<Mutex<Registry>>,
 }
 
 /// The counters of requests that pass, resolved once so that counting is one atomic addition.
@@ -123,6 +167,18 @@ impl Default for Metrics {
             "Requests that failed inside; each is a bug",
             panics.clone(),
         );
+        let reloads = Family::<Reload, Counter>::default();
+        registry.register(
+            "config_reloads",
+            "Reloads of the configuration, by result",
+            reloads.clone(),
+        );
+        let reload_failed = Gauge::default();
+        registry.register(
+            "config_reload_failed",
+            "1 while the configuration on disk has faults and an older one is in use",
+            reload_failed.clone(),
+        );
         let build = Family::<Build, Gauge>::default();
         build
             .get_or_create(&Build {
@@ -136,20 +192,26 @@ impl Default for Metrics {
             cache_hits: Arc::default(),
             cache_misses: Arc::default(),
             panics,
-            registry,
+            reloads,
+            reload_failed,
+            registry: Arc::new(Mutex::new(registry)),
         }
     }
 }
 
 impl Metrics {
     /// Adds what is counted elsewhere. Call it once, before the service starts.
-    pub fn register_facts(&mut self, facts: Arc<dyn Facts>) {
+    pub fn register_facts(&self, facts: Arc<dyn Facts>) {
         let collector = FactsCollector {
             facts,
             hits: Arc::clone(&self.cache_hits),
             misses: Arc::clone(&self.cache_misses),
         };
-        self.registry.register_collector(Box::new(collector));
+        self.registry().register_collector(Box::new(collector));
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The counters of requests that pass with a token of this issuer.
@@ -204,6 +266,18 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Records a reload.
+    pub fn reloaded(&self, result: Reloaded) {
+        let (label, failed) = match result {
+            Reloaded::Applied => ("applied", 0),
+            Reloaded::Refused => ("refused", 1),
+        };
+        self.reloads
+            .get_or_create_owned(&Reload { result: label })
+            .inc();
+        self.reload_failed.set(failed);
+    }
+
     /// Records a panic that was caught.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -215,7 +289,7 @@ impl Metrics {
     /// Formatting failed, which is a bug.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode(&mut text, &self.registry())?;
         Ok(as_prometheus_text(&text))
     }
 }
@@ -305,13 +379,61 @@ impl Collector for FactsCollector {
                 Some(&Unit::Bytes),
                 cache.bytes,
             ),
+            (
+                "key_waiters",
+                "Requests that wait for a key to be fetched",
+                None,
+                u64::try_from(self.facts.waiting()).unwrap_or(u64::MAX),
+            ),
         ];
         for (name, help, unit, value) in gauges {
             let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)?;
         }
-        Ok(())
+        encode_keys(&self.facts.keys(), &mut encoder)
     }
+}
+
+fn encode_keys(all: &[KeyFacts], encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
+    let keys = Family::<OfIssuer, Gauge>::default();
+    let ages = Family::<OfIssuer, Gauge<f64, AtomicU64>>::default();
+    let fetches = Family::<FetchResult, Counter>::default();
+    for facts in all {
+        let issuer = || facts.issuer.clone();
+        keys.get_or_create(&OfIssuer { issuer: issuer() })
+            .set(i64::try_from(facts.keys).unwrap_or(i64::MAX));
+        if let Some(age) = facts.age {
+            ages.get_or_create(&OfIssuer { issuer: issuer() })
+                .set(age.as_secs_f64());
+        }
+        if let Some((succeeded, failed)) = facts.fetches {
+            for (result, count) in [("ok", succeeded), ("failed", failed)] {
+                let labels = FetchResult {
+                    issuer: issuer(),
+                    result,
+                };
+                fetches.get_or_create(&labels).inc_by(count);
+            }
+        }
+    }
+    keys.encode(encoder.encode_descriptor(
+        "keys",
+        "Usable keys, by issuer",
+        None,
+        keys.metric_type(),
+    )?)?;
+    ages.encode(encoder.encode_descriptor(
+        "keys_age",
+        "How long ago fetched keys were known to be current, by issuer: an alarm belongs here",
+        Some(&Unit::Seconds),
+        ages.metric_type(),
+    )?)?;
+    fetches.encode(encoder.encode_descriptor(
+        "key_fetches",
+        "Fetches of keys, by issuer and result",
+        None,
+        fetches.metric_type(),
+    )?)
 }
 
 #[cfg(test)]

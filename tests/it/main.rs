@@ -57,3 +57,4 @@ mod return_address;
 mod sources;
 mod vectors;
 mod verify;
+mod wycheproof;

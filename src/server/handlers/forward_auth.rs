@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
-use crate::server::answer::guarded;
+use crate::server::answer::answered;
 use crate::server::forwarded::Dialect;
 use crate::server::respond::Endpoint;
 
@@ -11,12 +11,14 @@ use super::verify::check;
 
 /// Answers. The body is never read.
 pub async fn forward_auth(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    guarded(&service, || {
+    answered(&service, |attempt| {
         check(
             &request,
             &service,
             Endpoint::ForwardAuth,
             Dialect::Forwarded,
+            attempt,
         )
     })
+    .await
 }

@@ -11,22 +11,22 @@ use url::Url;
 
 use crate::request::Original;
 use crate::server::Service;
-use crate::server::answer::{Exchange, guarded};
+use crate::server::answer::{Attempt, Exchange, Turn, answered};
 use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::live::Live;
 use crate::server::respond::{self, Endpoint};
 
 /// Answers.
 pub async fn sign_in(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    guarded(&service, || answer(&request, &service))
+    answered(&service, |attempt| answer(&request, &service, attempt)).await
 }
 
-fn answer(request: &HttpRequest, service: &Service) -> HttpResponse {
+fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
     let live = service.live.load();
-    let exchange = Exchange::begin(service, &live, request, Endpoint::SignIn);
+    let exchange = Exchange::begin(service, &live, request, Endpoint::SignIn, attempt);
     let described = match original(request, Dialect::Original, &live) {
         Ok(original) => original,
-        Err(reason) => return exchange.refuse_unread(reason),
+        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason)),
     };
     let wanted = wanted(request);
     let is_described = names_target(request, Dialect::Original);
@@ -40,11 +40,11 @@ fn answer(request: &HttpRequest, service: &Service) -> HttpResponse {
                 Some(place) => respond::go_to(place.as_str()),
                 None => respond::allow(&live, &permit),
             };
-            exchange.allow(&permit, response)
+            Turn::Answer(exchange.allow(&permit, response))
         }
-        Err(refusal) => {
+        Err(halt) => {
             let Target { original, address } = target;
-            exchange.refuse(&refusal, &original, || address)
+            exchange.conclude(halt, &original, || address)
         }
     }
 }

@@ -7,22 +7,22 @@ use crate::gate::{Permit, extract, verify};
 use crate::jose::{Claims, Json};
 use crate::request::RequestView;
 use crate::server::Service;
-use crate::server::answer::{Exchange, guarded};
+use crate::server::answer::{Attempt, Exchange, Turn, answered};
 use crate::server::forwarded::{ActixHeaders, Dialect, original};
 use crate::server::live::Live;
 use crate::server::respond::{self, Endpoint};
 
 /// Answers.
 pub async fn userinfo(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    guarded(&service, || answer(&request, &service))
+    answered(&service, |attempt| answer(&request, &service, attempt)).await
 }
 
-fn answer(request: &HttpRequest, service: &Service) -> HttpResponse {
+fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
     let live = service.live.load();
-    let exchange = Exchange::begin(service, &live, request, Endpoint::UserInfo);
+    let exchange = Exchange::begin(service, &live, request, Endpoint::UserInfo, attempt);
     let original = match original(request, Dialect::Itself, &live) {
         Ok(original) => original,
-        Err(reason) => return exchange.refuse_unread(reason),
+        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason)),
     };
     let headers = ActixHeaders(request.headers());
     match exchange.decide(original) {
@@ -32,9 +32,9 @@ fn answer(request: &HttpRequest, service: &Service) -> HttpResponse {
                 original,
             };
             let json = describe(&live, &view, &permit);
-            exchange.allow(&permit, respond::identity(&json))
+            Turn::Answer(exchange.allow(&permit, respond::identity(&json)))
         }
-        Err(refusal) => exchange.refuse(&refusal, &original, || None),
+        Err(halt) => exchange.conclude(halt, &original, || None),
     }
 }
 

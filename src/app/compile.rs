@@ -1,0 +1,113 @@
+//! What the gate decides by: every room's settings compiled, and their faults joined.
+
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::config::fault::any_stops;
+use crate::config::{Config, Fault, IssuerSettings};
+use crate::gate::cache::TokenCache;
+use crate::gate::claim_rules::ClaimRules;
+use crate::gate::identity::{IdentityRules, UsernameRules};
+use crate::gate::issuers::{Generation, Issuers, KnownHeaders, Supply};
+use crate::gate::places::ExtractRules;
+use crate::gate::{Issuer, State};
+use crate::keys::remote::{Origin, judge_settings};
+use crate::keys::{self, IssuerId, KeySet, Remote, Source};
+use crate::login::ReturnPolicy;
+
+/// A gate that has been compiled, and the issuers whose keys are still to be fetched.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The gate. Issuers whose keys are fetched have none yet.
+    pub gate: State,
+    /// Whose keys are fetched, and from where.
+    pub remotes: Vec<(IssuerId, Remote)>,
+}
+
+/// Compiles what the gate decides by, and where people are sent. No gate when a fault stops the start. Issuers whose keys are fetched
+/// have none yet; for a gate that judges their tokens see [`compile`].
+#[must_use]
+pub fn compile_gate(config: &Config, now: Timestamp) -> (Option<State>, ReturnPolicy, Vec<Fault>) {
+    let (compiled, returns, faults) = compile(config, now);
+    (compiled.map(|compiled| compiled.gate), returns, faults)
+}
+
+/// The same, with where the keys that are fetched come from.
+#[must_use]
+pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPolicy, Vec<Fault>) {
+    let (settings, mut faults) = config.issuers();
+    faults.extend(judge_settings(config));
+    let mut issuers = Vec::new();
+    let mut remotes = Vec::new();
+    for settings in &settings {
+        let (issuer, found) = issuer(settings, config, now, &mut remotes);
+        faults.extend(found);
+        issuers.extend(issuer.map(|issuer| (issuer, settings.spellings())));
+    }
+    let (extract, found) = ExtractRules::compile(config, &settings);
+    faults.extend(found);
+    let (identity, found) = IdentityRules::compile(config);
+    faults.extend(found);
+    let (returns, found) = ReturnPolicy::compile(config, extract.query_parameter());
+    faults.extend(found);
+    if any_stops(&faults) {
+        return (None, returns, faults);
+    }
+    // The top level alone describes an issuer to whom every token belongs; with names beside it, `iss` chooses.
+    let issuers = if config.issuers.is_empty() {
+        issuers.pop().map(|(issuer, _)| Issuers::sole(issuer))
+    } else {
+        Some(Issuers::named(issuers))
+    };
+    let compiled = issuers.map(|issuers| Compiled {
+        gate: State {
+            issuers,
+            extract: Arc::new(extract),
+            identity: Arc::new(identity),
+            max_token_bytes: usize::try_from(config.server.max_token_bytes).unwrap_or(usize::MAX),
+            cache: (config.cache.max_bytes > 0)
+                .then(|| Arc::new(TokenCache::new(config.cache.max_bytes))),
+        },
+        remotes,
+    });
+    (compiled, returns, faults)
+}
+
+fn issuer(
+    settings: &IssuerSettings,
+    config: &Config,
+    now: Timestamp,
+    remotes: &mut Vec<(IssuerId, Remote)>,
+) -> (Option<Issuer>, Vec<Fault>) {
+    let (source, mut faults) = keys::load(settings, config, now);
+    let (claims, found) = ClaimRules::compile(settings);
+    faults.extend(found);
+    let (username, found) = UsernameRules::compile(settings);
+    faults.extend(found);
+    let id = IssuerId::unique();
+    let issuer = source.map(|source| {
+        let (keys, supply) = match source {
+            Source::Local(keys) => (keys, Supply::Local),
+            Source::Remote(remote) => {
+                let supply = match remote.origin {
+                    Origin::ByKid(_) => Supply::ByKid,
+                    Origin::Sets(_) | Origin::Metadata { .. } => Supply::Set,
+                };
+                remotes.push((id, *remote));
+                (KeySet::default(), supply)
+            }
+        };
+        Issuer {
+            id,
+            name: settings.name.as_str().into(),
+            keys,
+            generation: Generation::next(),
+            supply,
+            claims: Arc::new(claims),
+            username: Arc::new(username),
+            is_padded: settings.is_padded,
+            known_headers: KnownHeaders::default(),
+        }
+    });
+    (issuer, faults)
+}

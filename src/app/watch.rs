@@ -1,0 +1,166 @@
+//! Seeing that a file has changed: the configuration, and every file that it names.
+//!
+//! The folders are watched and not the files: a file that is replaced by renaming another over it, or by swapping a symbolic link (as
+//! Kubernetes does with `..data`), is another file, and a watch on the old one would see nothing. What counts in the end is the bytes, so
+//! an event too many costs a reading, and one too few is made good by looking again every half minute.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long files must rest before they are read: an editor or a tool may still be writing.
+const REST: Duration = Duration::from_millis(200);
+/// How long they may keep changing before they are read all the same.
+const MOST_REST: Duration = Duration::from_secs(2);
+/// How often files are looked at without an event: network file systems tell nothing.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Watches the folders of some files.
+pub(super) struct Watch {
+    /// Kept for its thread; `None` where the system lets nobody watch.
+    _watcher: Option<RecommendedWatcher>,
+    events: mpsc::Receiver<()>,
+}
+
+impl Watch {
+    /// Begins to watch.
+    pub(super) fn over(files: &BTreeSet<PathBuf>) -> Self {
+        let (tell, events) = mpsc::channel(1);
+        let told = move |event: notify::Result<notify::Event>| {
+            // Reading a file is an event too; whoever waits is told once.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = tell.try_send(());
+            }
+        };
+        let watcher = notify::recommended_watcher(told).map(|mut watcher| {
+            for folder in folders(files) {
+                if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                    tracing::warn!(folder = %folder.display(), %error, "a folder cannot be watched: it is looked at every 30 seconds");
+                }
+            }
+            watcher
+        });
+        Self {
+            _watcher: watcher
+                .inspect_err(|error| {
+                    tracing::warn!(%error, "files cannot be watched: they are looked at every 30 seconds");
+                })
+                .ok(),
+            events,
+        }
+    }
+
+    /// Waits until something may have changed and rests again.
+    pub(super) async fn changed(&mut self) {
+        tokio::select! {
+            Some(()) = self.events.recv() => {}
+            () = sleep(LOOK) => return,
+        }
+        let latest = Instant::now() + MOST_REST;
+        while Instant::now() < latest {
+            let rested = timeout_at(latest.min(Instant::now() + REST), self.events.recv()).await;
+            if rested.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The folders in which a change of these files shows: their own, and those of what symbolic links lead to.
+fn folders(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let mut folders = BTreeSet::new();
+    for file in files {
+        let real = std::fs::canonicalize(file).ok();
+        for path in [Some(file.as_path()), real.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            folders.insert(folder.unwrap_or_else(|| Path::new(".")).to_path_buf());
+        }
+    }
+    folders
+}
+
+/// The digest of each file's bytes; `None` for one that cannot be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Snapshot(Vec<(PathBuf, Option<Vec<u8>>)>);
+
+impl Snapshot {
+    /// Reads the files.
+    pub(super) fn of(files: &BTreeSet<PathBuf>) -> Self {
+        let digest = |file: &PathBuf| {
+            let bytes = zeroize::Zeroizing::new(std::fs::read(file).ok()?);
+            Some(digest::digest(&digest::SHA256, &bytes).as_ref().to_vec())
+        };
+        Self(
+            files
+                .iter()
+                .map(|file| (file.clone(), digest(file)))
+                .collect(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    fn set(files: &[&Path]) -> BTreeSet<PathBuf> {
+        files.iter().map(|file| file.to_path_buf()).collect()
+    }
+
+    #[tokio::test]
+    async fn s18_4_a_rewrite_a_rename_and_a_swapped_link_are_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for version in ["v1", "v2"] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("file"), version).unwrap();
+        }
+        symlink("v1", at("..data")).unwrap();
+        symlink("..data/file", at("file")).unwrap();
+        fs::write(at("plain"), "1").unwrap();
+        let files = set(&[&at("file"), &at("plain")]);
+        let mut watch = Watch::over(&files);
+        let mut before = Snapshot::of(&files);
+        let changes: [&dyn Fn(); 3] = [
+            &|| fs::write(at("plain"), "2").unwrap(),
+            &|| {
+                fs::write(at("other"), "3").unwrap();
+                fs::rename(at("other"), at("plain")).unwrap();
+            },
+            &|| {
+                symlink("v2", at("..data_tmp")).unwrap();
+                fs::rename(at("..data_tmp"), at("..data")).unwrap();
+            },
+        ];
+        for (index, change) in changes.into_iter().enumerate() {
+            change();
+            let seen = tokio::time::timeout(Duration::from_secs(10), watch.changed()).await;
+            assert!(seen.is_ok(), "change {index} was not seen");
+            let after = Snapshot::of(&files);
+            assert_ne!(before, after, "change {index}");
+            before = after;
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_state_like_any_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let files = set(&[&file]);
+        let without = Snapshot::of(&files);
+        fs::write(&file, "").unwrap();
+        assert_ne!(without, Snapshot::of(&files));
+    }
+}

@@ -1,0 +1,135 @@
+//! Filling in what a preset knows and the table of an issuer leaves out.
+
+use super::effective::TENANT;
+use super::issuers::IssuerTable;
+use super::presets::{Known, fill};
+use super::{Fault, IssuerSettings, OneOrMany};
+
+/// Fills in what a preset knows and the table leaves out.
+pub(super) fn fill_in(
+    settings: &mut IssuerSettings,
+    table: &IssuerTable,
+    known: &Known,
+    faults: &mut Vec<Fault>,
+) {
+    let value = |name: &str| value_of(table, known, name);
+    let filled = |template: &&str| fill(template, value);
+    if settings.issuer.is_empty() {
+        let spellings = known.issuer.iter().find_map(|templates| {
+            let names_tenants = templates.iter().any(|template| template.contains(TENANT));
+            let is_usable = !names_tenants || !settings.tenants.is_empty();
+            let all: Option<Vec<_>> = templates.iter().map(filled).collect();
+            all.filter(|_| is_usable)
+        });
+        settings.issuer = spellings.unwrap_or_default();
+    }
+    if settings.keys.is_empty() {
+        let one = |template: Option<&str>| template.and_then(|template| fill(template, value));
+        settings.keys.discovery_url = known.discovery_url.iter().find_map(filled);
+        settings.keys.jwks_url = one(known.jwks_url).map(OneOrMany::One);
+        settings.keys.key_url = one(known.key_url);
+        if let Some((ca_file, bearer_file)) = known.files {
+            settings.ca_file.get_or_insert_with(|| ca_file.to_owned());
+            settings
+                .bearer_file
+                .get_or_insert_with(|| bearer_file.to_owned());
+        }
+    }
+    let lacks_signer = known.has_no_audience && settings.signer.is_empty();
+    if settings.issuer.is_empty() || lacks_signer {
+        let absent: Vec<_> = known
+            .needs
+            .split(", ")
+            .filter(|name| value(name).is_none())
+            .map(|name| settings.path(name))
+            .collect();
+        faults.push(
+            Fault::new(
+                absent.join(", "),
+                "nothing",
+                format!("what the preset `{}` needs", known.name),
+                known.about,
+            )
+            .absent(),
+        );
+    }
+    judge_values(settings, table, faults);
+}
+
+/// The value of a name in a template. The region of AWS stands in other values.
+fn value_of(table: &IssuerTable, known: &Known, name: &str) -> Option<String> {
+    let value = match name {
+        "domain" => table
+            .domain
+            .as_deref()
+            .map(|domain| {
+                let domain = domain.strip_prefix("https://").unwrap_or(domain);
+                domain.trim_end_matches('/')
+            })
+            .or(known.domain),
+        "authorization_server" => table.authorization_server.as_deref(),
+        "tenant" => table.tenant.as_deref(),
+        "tenants" => table.tenants.as_ref()?.items().first().map(String::as_str),
+        "realm" => table.realm.as_deref(),
+        "user_pool" => table.user_pool.as_deref(),
+        "signer" => table.signer.as_ref()?.items().first().map(String::as_str),
+        "issuer" => table.issuer.as_ref()?.items().first().map(String::as_str),
+        "region" => table
+            .user_pool
+            .as_deref()
+            .and_then(|pool| pool.split_once('_').map(|(region, _)| region))
+            .or_else(|| table.signer.as_ref()?.items().first()?.split(':').nth(3)),
+        _ => None,
+    };
+    value.filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn judge_values(settings: &IssuerSettings, table: &IssuerTable, faults: &mut Vec<Fault>) {
+    let parts = [
+        ("domain", table.domain.as_deref()),
+        (
+            "authorization_server",
+            table.authorization_server.as_deref(),
+        ),
+        ("realm", table.realm.as_deref()),
+        ("user_pool", table.user_pool.as_deref()),
+    ];
+    for (key, value) in parts {
+        let value = value.unwrap_or_default();
+        let value = value.strip_prefix("https://").unwrap_or(value);
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/%".contains(&byte);
+        if !value.bytes().all(is_plain) || value.contains("://") {
+            faults.push(Fault::new(
+                settings.path(key),
+                format!("`{value}`"),
+                "a part of an https address",
+                "for another scheme set `issuer` itself",
+            ));
+        }
+    }
+    let tenants = settings.tenants.iter().map(String::as_str);
+    for tenant in tenants.chain(table.tenant.as_deref()) {
+        let is_id = tenant.len() == 36
+            && tenant
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if !is_id {
+            faults.push(Fault::new(
+                settings.path("tenant"),
+                format!("`{tenant}`"),
+                "the tenant's id, such as 11111111-2222-3333-4444-555555555555",
+                "tokens name the id and not the domain: it stands on the tenant's overview page",
+            ));
+        }
+    }
+    if let Some(token_use) = table.token_use.as_deref()
+        && !["access", "id"].contains(&token_use)
+    {
+        faults.push(Fault::new(
+            settings.path("token_use"),
+            format!("`{token_use}`"),
+            "`access` or `id`",
+            "an API gets access tokens, an application that signs people in gets ID tokens",
+        ));
+    }
+}

@@ -1,0 +1,46 @@
+//! `[keys]`: how the keys that issuers publish are fetched and kept.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+
+/// How the keys that issuers publish are fetched and kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keys {
+    /// The least time between two fetches for one issuer, whoever asks: a token with an unknown `kid` causes a fetch at most this often.
+    pub cooldown: Span,
+    /// How long a fetch may take in all, and how long a request may wait for one.
+    pub fetch_timeout: Span,
+    /// The longest time between two fetches, whatever `Cache-Control` says: a key that the issuer has withdrawn stops by then.
+    pub max_refresh: Span,
+    /// How long the last good keys serve on while the issuer cannot be asked. After that its tokens get 503.
+    pub max_stale: Span,
+    /// A folder in which fetched keys are kept, so that a restart while the issuer is down also serves. Only this service may write there.
+    #[schemars(example = &"/var/lib/jwtgate")]
+    pub state_dir: Option<String>,
+    /// PEM certificates of the authorities that may vouch for an issuer's server, instead of those that the system trusts.
+    #[schemars(example = &"/etc/ssl/company-ca.pem")]
+    pub ca_file: Option<String>,
+    /// A proxy for the fetches: `http://HOST:PORT`, or `environment` to take `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Left out: none.
+    #[schemars(example = &"http://proxy.example.com:3128")]
+    pub proxy: Option<String>,
+    /// Fetch over plain HTTP from other machines too. Whoever sits in between can then replace the keys, and let anybody in.
+    pub danger_allow_http: bool,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self {
+            cooldown: Span::seconds(10),
+            fetch_timeout: Span::seconds(5),
+            max_refresh: Span::seconds(24 * 3600),
+            max_stale: Span::seconds(24 * 3600),
+            state_dir: None,
+            ca_file: None,
+            proxy: None,
+            danger_allow_http: false,
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Keeping the published keys of one issuer current: one task, which alone fetches for it.
+//!
+//! ```text
+//! due (before the answer is out of date, or a retry) ─┐
+//! demand (a token names an unknown key)               ├─► fetch ─► judge ─► keep the last good ─► install, when a key changed
+//! ```
+//!
+//! A demand is met at once unless the last fetch began less than the cooldown ago; then when that is over. Whatever comes of a fetch,
+//! good keys serve on until they are too old. Time is monotonic here: a clock that is set moves nothing.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use url::Url;
+
+use crate::clock::Timestamp;
+use crate::idp::client::Get;
+use crate::idp::discovery::{self, Metadata};
+use crate::idp::{FetchFault, Fetched, freshness};
+
+use super::known::Holding;
+use super::remote::Origin;
+use super::set::KeySet;
+use super::shared::{IssuerId, Shared, lock};
+use super::store;
+
+/// What comes of a fetch, at some time.
+pub type Fetching<'f> = Pin<Box<dyn Future<Output = Result<Fetched, FetchFault>> + Send + 'f>>;
+
+/// The refresher's only way out of the process.
+pub trait Fetch: Send + Sync + 'static {
+    /// Fetches a document; where `is_public_only`, from public addresses only.
+    fn get<'f>(&'f self, get: Get<'f>, is_public_only: bool) -> Fetching<'f>;
+}
+
+/// Takes the keys of an issuer when they have changed.
+pub type Install = Arc<dyn Fn(IssuerId, KeySet) + Send + Sync>;
+
+/// The most keys that are kept where each has an address of its own.
+const MAX_BY_KID: usize = 64;
+/// The longest time between two tries while old keys serve.
+const MAX_RETRY: Duration = Duration::from_mins(1);
+/// How long metadata holds. Where the keys are changes less often than the keys.
+const METADATA: Duration = Duration::from_hours(24);
+
+/// A document to ask for.
+struct Target {
+    url: Url,
+    kid: Option<Box<str>>,
+    is_public_only: bool,
+}
+
+/// The task.
+pub struct Refresher {
+    shared: Arc<Shared>,
+    fetch: Arc<dyn Fetch>,
+    install: Install,
+    installed: KeySet,
+    failures: u32,
+    is_demanded: bool,
+    refresh_at: Option<Instant>,
+}
+
+impl Refresher {
+    /// A task for an issuer. What is known already counts as installed.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, fetch: Arc<dyn Fetch>, install: Install) -> Self {
+        let installed = shared.known().key_set();
+        Self {
+            shared,
+            fetch,
+            install,
+            installed,
+            failures: 0,
+            is_demanded: false,
+            refresh_at: None,
+        }
+    }
+
+    /// Keeps the keys current, for ever.
+    pub async fn run(mut self) {
+        loop {
+            let due = self.due();
+            lock(&self.shared.known).record.next = Some(due);
+            let stale_at = lock(&self.shared.known).stale_at();
+            let far = Instant::now() + Duration::from_hours(24);
+            tokio::select! {
+                biased;
+                () = sleep_until(stale_at.unwrap_or(far)), if stale_at.is_some() => self.drop_stale(),
+                () = sleep_until(due) => self.attempt().await,
+                () = self.shared.demand.notified(), if !self.is_demanded => self.is_demanded = true,
+            }
+        }
+    }
+
+    /// When the next fetch is due.
+    fn due(&self) -> Instant {
+        let now = Instant::now();
+        let pace = self.shared.remote.pace;
+        let Some(begun) = lock(&self.shared.known).last_begun else {
+            return now;
+        };
+        let earliest = begun + pace.cooldown;
+        if self.is_demanded {
+            return earliest.max(now);
+        }
+        if self.failures == 0 {
+            return self.refresh_at.unwrap_or(earliest).max(earliest);
+        }
+        // While keys serve on, an issuer that is down is not pressed.
+        let pause = if self.installed.keys().is_empty() {
+            pace.cooldown
+        } else {
+            let doublings = self.failures.saturating_sub(1).min(16);
+            let pause = pace.cooldown.saturating_mul(1 << doublings);
+            pause.min(MAX_RETRY.max(pace.cooldown))
+        };
+        begun + pause
+    }
+
+    /// Asks the issuer once.
+    pub async fn attempt(&mut self) {
+        let begun = Instant::now();
+        lock(&self.shared.known).last_begun = Some(begun);
+        self.shared.progress.send_modify(|progress| {
+            progress.begun += 1;
+            progress.begun_at = Some(begun);
+        });
+        let is_demanded = self.forget_demand().await;
+        // Where each key is fetched by itself, a demand concerns one of them, and leaves the others to their time.
+        let is_partial = is_demanded && self.shared.is_by_kid();
+        let deadline = begun + self.shared.remote.pace.timeout;
+        let mut errors = Vec::new();
+        let targets = self.targets(is_partial, deadline, &mut errors).await;
+        let fetches = targets.iter().map(|target| self.fetch(target, deadline));
+        let results = join_all(fetches).await;
+        for (target, result) in targets.iter().zip(results) {
+            if let Err(error) = self.take(target, result) {
+                errors.push(error);
+            }
+        }
+        if errors.is_empty() && !is_partial {
+            self.keep_only(&targets);
+        }
+        self.end(errors, is_partial);
+        self.store().await;
+    }
+
+    /// Whoever asks from now on can see that a fetch is under way, and whoever asked before is met by it.
+    async fn forget_demand(&mut self) -> bool {
+        let was_demanded = std::mem::take(&mut self.is_demanded);
+        tokio::select! {
+            biased;
+            () = self.shared.demand.notified() => true,
+            () = std::future::ready(()) => was_demanded,
+        }
+    }
+
+    /// What to ask for.
+    async fn targets(
+        &self,
+        is_partial: bool,
+        deadline: Instant,
+        errors: &mut Vec<String>,
+    ) -> Vec<Target> {
+        let whole = |url: &Url| Target {
+            url: url.clone(),
+            kid: None,
+            is_public_only: false,
+        };
+        match &self.shared.remote.origin {
+            Origin::Sets(urls) => urls.iter().map(whole).collect(),
+            Origin::ByKid(_) => {
+                let known = lock(&self.shared.known);
+                let held = known.holdings.iter().filter(|_| !is_partial);
+                let held = held.filter_map(|held| held.kid.clone());
+                let names = held.chain(lock(&self.shared.wanted).take());
+                let target = |kid: Box<str>| {
+                    Some(Target {
+                        url: self.shared.remote.url_of_kid(&kid)?,
+                        kid: Some(kid),
+                        is_public_only: false,
+                    })
+                };
+                names.filter_map(target).collect()
+            }
+            Origin::Metadata { issuer, places } => {
+                let metadata = self.metadata(issuer, places, deadline, errors).await;
+                metadata
+                    .into_iter()
+                    .map(|metadata| Target {
+                        is_public_only: metadata.is_elsewhere,
+                        ..whole(&metadata.jwks_uri)
+                    })
+                    .collect()
+            }
+        }
+    }
+
+    /// What the metadata says, asked for again when it is old or something failed. What it said before counts on while it cannot be had.
+    async fn metadata(
+        &self,
+        issuer: &str,
+        places: &[Url],
+        deadline: Instant,
+        errors: &mut Vec<String>,
+    ) -> Option<Metadata> {
+        let known = lock(&self.shared.known).metadata.clone();
+        if let Some((metadata, at)) = &known
+            && self.failures == 0
+            && at.elapsed() < METADATA
+        {
+            return Some(metadata.clone());
+        }
+        let mut told = Vec::new();
+        for place in places {
+            let target = Target {
+                url: place.clone(),
+                kid: None,
+                is_public_only: false,
+            };
+            let found = match self.fetch_anew(&target, deadline).await {
+                Ok(Fetched::Document { text, .. }) => {
+                    let danger = self.shared.remote.access.danger_allow_http;
+                    discovery::read(&text, place, issuer, danger).map_err(|fault| fault.to_string())
+                }
+                Ok(Fetched::NotModified { .. }) => Err(FetchFault::NothingToCompare.to_string()),
+                Err(fault) => Err(fault.to_string()),
+            };
+            match found {
+                Ok(metadata) => {
+                    let now = Instant::now();
+                    lock(&self.shared.known).metadata = Some((metadata.clone(), now));
+                    return Some(metadata);
+                }
+                Err(error) => told.push(format!("{}: {error}", shown(place))),
+            }
+        }
+        errors.extend(told);
+        known.map(|(metadata, _)| metadata)
+    }
+
+    async fn fetch(&self, target: &Target, deadline: Instant) -> Result<Fetched, FetchFault> {
+        let etag = lock(&self.shared.known)
+            .holding(&target.url)
+            .and_then(|holding| holding.etag.clone());
+        self.fetch_with(target, etag.as_deref(), deadline).await
+    }
+
+    async fn fetch_anew(&self, target: &Target, deadline: Instant) -> Result<Fetched, FetchFault> {
+        self.fetch_with(target, None, deadline).await
+    }
+
+    async fn fetch_with(
+        &self,
+        target: &Target,
+        etag: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Fetched, FetchFault> {
+        let get = Get {
+            url: &target.url,
+            etag,
+            bearer_file: self.shared.remote.access.bearer_file.as_deref(),
+        };
+        let fetch = self.fetch.get(get, target.is_public_only);
+        timeout_at(deadline, fetch)
+            .await
+            .unwrap_or(Err(FetchFault::Timeout))
+    }
+
+    /// Takes what came of asking for a document. What was good before stays unless something as good has come.
+    fn take(&self, target: &Target, result: Result<Fetched, FetchFault>) -> Result<(), String> {
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", shown(&target.url));
+        let now = Instant::now();
+        let stale_at = now + self.shared.remote.pace.max_stale;
+        let mut known = lock(&self.shared.known);
+        let fetched = match result {
+            Ok(fetched) => fetched,
+            // A key of its own address that is gone has been withdrawn; one that never was is no failure.
+            Err(fault) if target.kid.is_some() && fault.is_absence() => {
+                known.holdings.retain(|holding| holding.url != target.url);
+                return Ok(());
+            }
+            Err(fault) => return Err(told(&fault)),
+        };
+        match fetched {
+            Fetched::NotModified { fresh } => {
+                let held = known
+                    .holdings
+                    .iter_mut()
+                    .find(|holding| holding.url == target.url);
+                let Some(held) = held else {
+                    return Err(told(&FetchFault::NothingToCompare));
+                };
+                held.fresh = fresh.unwrap_or(held.fresh);
+                held.checked_at = Timestamp::now();
+                held.stale_at = stale_at;
+            }
+            Fetched::Document { text, etag, fresh } => {
+                let remote = &self.shared.remote;
+                let judged = remote
+                    .judge(&text, target.kid.as_deref())
+                    .map_err(|why| told(&why))?;
+                let is_new = known
+                    .holding(&target.url)
+                    .is_none_or(|held| *held.text != *text);
+                if is_new {
+                    for note in &judged.notes {
+                        tracing::warn!(
+                            issuer.name = %remote.name,
+                            url = shown(&target.url),
+                            note = ?note,
+                            "the key set is odd"
+                        );
+                    }
+                }
+                if target.kid.is_some() && known.holdings.len() >= MAX_BY_KID {
+                    known.holdings.remove(0);
+                }
+                known.put(Holding {
+                    url: target.url.clone(),
+                    kid: target.kid.clone(),
+                    text: text.into(),
+                    etag,
+                    checked_at: Timestamp::now(),
+                    fresh: fresh.unwrap_or(freshness::UNSTATED),
+                    stale_at,
+                    judged,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops documents from addresses that are no longer the issuer's, in the order in which the present ones are asked.
+    fn keep_only(&self, targets: &[Target]) {
+        let mut known = lock(&self.shared.known);
+        let place = |url: &Url| targets.iter().position(|target| target.url == *url);
+        known
+            .holdings
+            .retain(|holding| place(&holding.url).is_some());
+        known.holdings.sort_by_key(|holding| place(&holding.url));
+    }
+
+    fn end(&mut self, errors: Vec<String>, is_partial: bool) {
+        let is_complete = errors.is_empty();
+        self.failures = if is_complete { 0 } else { self.failures + 1 };
+        if is_complete && !(is_partial && self.refresh_at.is_some()) {
+            let pace = self.shared.remote.pace;
+            let fresh = lock(&self.shared.known).fresh(pace.max_refresh);
+            self.refresh_at = Some(Instant::now() + with_jitter(fresh));
+        }
+        self.install();
+        for error in &errors {
+            tracing::warn!(
+                issuer.name = %self.shared.remote.name,
+                error = ?error,
+                keys = self.installed.keys().len(),
+                "keys cannot be fetched"
+            );
+        }
+        let mut known = lock(&self.shared.known);
+        if is_complete {
+            known.record.succeeded += 1;
+        } else {
+            known.record.failed += 1;
+        }
+        known.record.errors = errors;
+        drop(known);
+        // Last: whoever waits for the end decides again with the new keys.
+        self.shared.progress.send_modify(|progress| {
+            progress.ended += 1;
+            progress.is_complete = is_complete;
+        });
+    }
+
+    fn drop_stale(&mut self) {
+        if lock(&self.shared.known).drop_stale(Instant::now()) {
+            tracing::error!(
+                issuer.name = %self.shared.remote.name,
+                max_stale = ?self.shared.remote.pace.max_stale,
+                "keys are too old to be used: the issuer could not be asked for too long"
+            );
+            self.install();
+        }
+    }
+
+    /// Installs the keys when they have changed.
+    fn install(&mut self) {
+        let set = lock(&self.shared.known).key_set();
+        if set.is_same(&self.installed) {
+            return;
+        }
+        let kids = |set: &KeySet| {
+            let kids: Vec<_> = set.keys().iter().filter_map(|key| key.kid()).collect();
+            format!("{kids:?}")
+        };
+        tracing::info!(
+            issuer.name = %self.shared.remote.name,
+            keys = kids(&set),
+            before = kids(&self.installed),
+            "keys changed"
+        );
+        self.installed = set.clone();
+        (self.install)(self.shared.id, set);
+    }
+
+    async fn store(&self) {
+        let Some(file) = self.shared.remote.store.clone() else {
+            return;
+        };
+        let stored = lock(&self.shared.known).to_stored(&self.shared.remote);
+        let written = tokio::task::spawn_blocking(move || store::write(&file, &stored)).await;
+        let error = match written {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(
+            issuer.name = %self.shared.remote.name,
+            error,
+            "fetched keys cannot be kept on disk: a restart while the issuer is down would be without keys"
+        );
+    }
+}
+
+/// Six to nine tenths of a time, at random: before the answer is out of date, and not all instances at once.
+fn with_jitter(fresh: Duration) -> Duration {
+    let mut random = [0];
+    // Without randomness the time is only less spread.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    let [random] = random;
+    fresh.mul_f64(0.6 + 0.3 * f64::from(random) / 255.0)
+}
+
+/// An address for people, without what a query may hold.
+#[must_use]
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
+}
