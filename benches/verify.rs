@@ -5,10 +5,10 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use jwtgate::app;
 use jwtgate::clock::Timestamp;
-use jwtgate::config::{Config, Secret, TokenSource};
+use jwtgate::config::{Config, IssuerTable, Secret, TokenSource};
 use jwtgate::gate::{self, Credential, State, cache, verify};
 use jwtgate::jose::signing_key::{PrivateKey, SigningKey};
 use jwtgate::jose::{Algorithm, Compact, Family, HmacSecret, base64url, jwk};
@@ -120,5 +120,86 @@ fn garbage(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, algorithms, cached, garbage);
+/// What a verification costs with many keys in a set, and with many issuers. HS256, since it hides least. Always 100 tokens in turn, so
+/// that only the number of keys or issuers differs.
+fn growth(criterion: &mut Criterion) {
+    let now = Timestamp::now();
+    let mut group = criterion.benchmark_group("growth");
+    for count in [1, 100, 1000] {
+        let kid = |number: usize| format!("key-{number:04}");
+        let algorithm = Algorithm::from_name("HS256").expect("in the table");
+        let keys: Vec<_> = (0..count)
+            .map(|number| jwk::secret_to_json(&secret(number), &kid(number), algorithm))
+            .collect();
+        let config = Config {
+            jwks: Some(Secret::from(json!({ "keys": keys }).to_string().as_str())),
+            expected_audience: AUDIENCE.into(),
+            ..Config::default()
+        };
+        let (state, _, _) = app::compile_gate(&config, now);
+        let state = state.expect("a sound configuration");
+        let tokens = turns(count, |number| {
+            signed(number, Some(&kid(number)), ISSUER, now)
+        });
+        group.bench_function(format!("{count} keys in the set"), |bencher| {
+            in_turn(bencher, &state, &tokens, now);
+        });
+    }
+    for count in [1, 100] {
+        let iss = |number: usize| format!("https://issuer-{number}.example.com");
+        let issuers = (0..count).map(|number| {
+            let text = String::from_utf8_lossy(secret(number).expose()).into_owned();
+            let table = IssuerTable {
+                issuer: Some(iss(number).as_str().into()),
+                secret: Some(Secret::from(text.as_str())),
+                ..IssuerTable::default()
+            };
+            (format!("issuer-{number}"), table)
+        });
+        let config = Config {
+            issuers: issuers.collect(),
+            expected_audience: AUDIENCE.into(),
+            ..Config::default()
+        };
+        let (state, _, _) = app::compile_gate(&config, now);
+        let state = state.expect("a sound configuration");
+        let tokens = turns(count, |number| signed(number, None, &iss(number), now));
+        group.bench_function(format!("{count} issuers"), |bencher| {
+            in_turn(bencher, &state, &tokens, now);
+        });
+    }
+    group.finish();
+}
+
+fn secret(number: usize) -> HmacSecret {
+    let bytes = format!("{number:04}-secret-of-a-benchmark-that-is-long-enough");
+    HmacSecret::new(bytes.into_bytes()).expect("not empty")
+}
+
+fn signed(number: usize, kid: Option<&str>, iss: &str, now: Timestamp) -> String {
+    let claims = json!({
+        "iss": iss, "aud": AUDIENCE, "sub": "00u1a2b3c4d5e6f7g8h9", "username": "alice",
+        "exp": now.seconds() + 3600,
+    });
+    let algorithm = Algorithm::from_name("HS256");
+    let key = SigningKey::from_secret(&secret(number), algorithm).expect("HS256");
+    key.sign(kid, "JWT", &claims).expect("a signature")
+}
+
+/// A hundred tokens, spread over as many numbers as there are.
+fn turns(count: usize, token: impl Fn(usize) -> String) -> Vec<String> {
+    (0..100).map(|turn| token(turn * 7919 % count)).collect()
+}
+
+/// Verifies one token after the other, without the cache.
+fn in_turn(bencher: &mut Bencher<'_>, state: &State, tokens: &[String], now: Timestamp) {
+    let mut turn = tokens.iter().cycle();
+    bencher.iter(|| {
+        let token = turn.next().map(|token| RawToken::new(token.as_bytes()));
+        let token = black_box(token.expect("a cycle never ends"));
+        assert!(verify::verify(state, token, now).is_ok());
+    });
+}
+
+criterion_group!(benches, algorithms, cached, garbage, growth);
 criterion_main!(benches);

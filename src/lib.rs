@@ -8,14 +8,15 @@
 //!               server   respond      200 · 302 · 400 · 401 · 403 · 503
 //! ```
 //!
-//! The rooms, one way only: `main → cli → app → server → login → gate → keys → jose`; [`config`] and [`telemetry`] are leaves, and
+//! The rooms, one way only: `main → cli → app → server → login → gate → keys → idp, jose`; [`config`] and [`telemetry`] are leaves, and
 //! [`reason`], [`clock`] and [`request`] are leaves that anyone may name. `tests/architecture.rs` holds the `use` lines against this.
 //!
 //! | room | what it is |
 //! |---|---|
 //! | [`gate`] | the hot path: extract, verify, cache, identity |
 //! | [`jose`] | pure JOSE: bytes in, facts out |
-//! | [`keys`] | where keys come from |
+//! | [`keys`] | where keys come from, and which are current |
+//! | [`idp`] | what a provider publishes, fetched: bounded, and never from where it should not be |
 //! | [`login`] | where people are sent |
 //! | [`server`] | HTTP |
 //! | [`config`] | what the operator wrote |

@@ -319,14 +319,14 @@ impl Reason {
             Self::TokenIssuer => Facts {
                 code: "token.issuer",
                 meaning: "The token's `iss` is no issuer that is configured here.",
-                hint: "They are compared byte for byte, a closing slash counts.",
+                hint: "`iss` is compared with `issuer` (`expected_issuer` at the top level) byte for byte: a closing slash counts. `jwtgate inspect` shows it.",
                 outward: BadToken,
                 step: Step::Claims,
             },
             Self::TokenAudience => Facts {
                 code: "token.audience",
-                meaning: "The token's `aud` does not hold `expected_audience`.",
-                hint: "The token was made for another application, or `expected_audience` is not spelled as the issuer spells it.",
+                meaning: "The token's audience (`aud`) does not hold `audience` (`expected_audience` at the top level).",
+                hint: "The token was made for another application, or it is not spelled as the issuer spells it.",
                 outward: BadToken,
                 step: Step::Claims,
             },
@@ -382,7 +382,7 @@ impl Reason {
             Self::IdentityUsername => Facts {
                 code: "identity.username",
                 meaning: "The token is good, but its username is missing or not fit for a header.",
-                hint: "Compare `username_claim_field` with the token's claims (`jwtgate inspect`).",
+                hint: "Compare `username_claim` (`username_claim_field` at the top level) with the token's claims (`jwtgate inspect`).",
                 outward: Forbidden,
                 step: Step::Identity,
             },

@@ -29,7 +29,15 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
     (
         "app",
-        &["server", "login", "gate", "keys", "config", "telemetry"],
+        &[
+            "server",
+            "login",
+            "gate",
+            "keys",
+            "jose",
+            "config",
+            "telemetry",
+        ],
     ),
     (
         "server",

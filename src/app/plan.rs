@@ -23,6 +23,7 @@ pub struct Plan {
     pub(super) drain_delay: Duration,
     pub(super) request_spans: bool,
     pub(super) fixed: Fixed,
+    pub(super) overlap: Duration,
 }
 
 pub(super) struct Listeners {
@@ -92,6 +93,7 @@ pub(super) fn plan_with(
         drain_delay: config.server.drain_delay.0,
         request_spans: config.log.request_spans,
         fixed: Fixed::of(config),
+        overlap: config.keys.overlap.0,
     });
     (plan, faults)
 }

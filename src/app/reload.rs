@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Timestamp;
 use crate::config::fault::{any_stops, joined};
@@ -16,12 +17,42 @@ use crate::server::Service;
 use crate::telemetry::metrics::Reloaded;
 
 use super::online::ask;
+use super::overlap::Retired;
 use super::plan::{Fixed, Plan, plan_with};
 use super::run::{network, with_known};
 use super::watch::{Snapshot, Watch};
 
-/// Reads the configuration, file and environment, as at the start.
-pub type ConfigSource = Arc<dyn Fn() -> Loaded + Send + Sync>;
+/// Reads a configuration, file and environment.
+type Read = Arc<dyn Fn() -> Loaded + Send + Sync>;
+
+/// Where a reload reads the configuration from, and what stood there when the service read it.
+#[derive(Clone)]
+pub struct ConfigSource {
+    read: Read,
+    files: BTreeSet<PathBuf>,
+    /// What the files held when they were read last, whatever came of it.
+    seen: Snapshot,
+}
+
+impl ConfigSource {
+    /// Reads the configuration for the start. `named` is what an earlier reading gave: its files are looked at before they are read, so
+    /// that no change in between is missed.
+    #[must_use]
+    pub fn open(
+        named: &Loaded,
+        read: impl Fn() -> Loaded + Send + Sync + 'static,
+    ) -> (Self, Loaded) {
+        let files = files_of(named);
+        let seen = Snapshot::of(&files);
+        let loaded = read();
+        let source = Self {
+            read: Arc::new(read),
+            files,
+            seen,
+        };
+        (source, loaded)
+    }
+}
 
 /// Reloads when it is asked to, and when a file has changed.
 pub(super) struct Reloader {
@@ -29,9 +60,7 @@ pub(super) struct Reloader {
     service: Arc<Service>,
     install: Install,
     fixed: Fixed,
-    files: BTreeSet<PathBuf>,
-    /// What the files held when they were read last, whatever came of it.
-    seen: Snapshot,
+    retired: Retired,
 }
 
 /// A configuration that was read and judged.
@@ -52,32 +81,39 @@ impl Reloader {
         install: Install,
         fixed: Fixed,
     ) -> Self {
-        let files = files_of(&source());
         Self {
             source,
             service,
             install,
             fixed,
-            seen: Snapshot::of(&files),
-            files,
+            retired: Retired::default(),
         }
     }
 
     /// Reloads for ever: whenever `asked`, and whenever a file has changed.
     pub(super) async fn run(mut self, mut asked: mpsc::Receiver<()>) {
-        let mut watch = Watch::over(&self.files);
+        let mut watch = Watch::over(&self.source.files);
+        // Something may have changed before anybody watched.
+        self.reload(false).await;
         loop {
+            let end = self.retired.next_end();
             let is_asked = tokio::select! {
+                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
+                    self.end_overlap();
+                    continue;
+                }
                 asked = asked.recv() => match asked {
                     Some(()) => true,
                     None => return,
                 },
                 () = watch.changed() => false,
             };
-            let before = self.files.clone();
+            let mut watched = self.source.files.clone();
             self.reload(is_asked).await;
-            if self.files != before {
-                watch = Watch::over(&self.files);
+            while self.source.files != watched {
+                watch = Watch::over(&self.source.files);
+                watched.clone_from(&self.source.files);
+                self.reload(false).await;
             }
         }
     }
@@ -86,14 +122,20 @@ impl Reloader {
         let Some(judged) = self.judge(is_asked).await else {
             return;
         };
-        self.seen = judged.seen;
         // The files of a broken configuration are watched beside those that are in use: mending either mends it.
         let plan = judged.plan.filter(|_| !any_stops(&judged.faults));
         if plan.is_some() {
-            self.files = judged.files;
+            self.source.files = judged.files;
         } else {
-            self.files.extend(judged.files);
+            self.source.files.extend(judged.files);
         }
+        let now = Snapshot::of(&self.source.files);
+        // What has changed since it was judged shall be judged again.
+        self.source.seen = if now.agrees_with(&judged.seen) {
+            now
+        } else {
+            judged.seen
+        };
         judged.faults.iter().for_each(tell);
         let Some(plan) = plan else {
             self.service.metrics.reloaded(Reloaded::Refused);
@@ -116,14 +158,13 @@ impl Reloader {
 
     /// Reads and judges; `None` when nothing has changed.
     async fn judge(&self, is_asked: bool) -> Option<Judged> {
-        let source = Arc::clone(&self.source);
+        let source = self.source.clone();
         let metrics = self.service.metrics.clone();
-        let (files, seen) = (self.files.clone(), self.seen.clone());
         let judging = tokio::task::spawn_blocking(move || {
-            if !is_asked && Snapshot::of(&files) == seen {
+            if !is_asked && Snapshot::of(&source.files) == source.seen {
                 return None;
             }
-            Some(judge(&source, &metrics))
+            Some(judge(&source.read, &metrics, source.files))
         });
         let Ok(judged) = judging.await else {
             // A panic: a bug, and told by the panic hook.
@@ -133,7 +174,20 @@ impl Reloader {
         judged
     }
 
-    async fn swap(&self, plan: Plan) {
+    fn end_overlap(&mut self) {
+        let live = self.service.live.load();
+        for (id, keys) in self.retired.end(&live.gate) {
+            let mut issuers = live.gate.issuers.all().iter();
+            let name = issuers.find(|issuer| issuer.id == id).map(|one| &*one.name);
+            tracing::info!(
+                issuer.name = name,
+                "a replaced key has ended with its overlap"
+            );
+            (self.install)(id, keys);
+        }
+    }
+
+    async fn swap(&mut self, plan: Plan) {
         let keyring = &self.service.keyring;
         // Issuers that are new are asked first, so that nobody is refused for want of their keys in between.
         let known = keyring.known();
@@ -150,7 +204,11 @@ impl Reloader {
             .map(|asked| (asked.remote, asked.known))
             .collect();
         fresh.extend(keyring.stop());
-        let (live, planned) = with_known(plan.live, plan.remotes, &fresh);
+        let (mut live, planned) = with_known(plan.live, plan.remotes, &fresh);
+        let before = self.service.live.load_full();
+        for (id, keys) in self.retired.replace(&before.gate, &live.gate, plan.overlap) {
+            live = live.with_keys(id, &keys).unwrap_or(live);
+        }
         self.service.live.store(Arc::new(live));
         keyring.start(planned, network, &self.install);
     }
@@ -160,16 +218,17 @@ fn is_same(one: &Remote, other: &Remote) -> bool {
     one.name == other.name && one.origin == other.origin
 }
 
-/// Reads until what was read is what is there: a file may change in the middle.
-fn judge(source: &ConfigSource, metrics: &crate::telemetry::Metrics) -> Judged {
+/// Reads until what was read is what is there: a file may change in the middle. `files` are those that were named last.
+fn judge(read: &Read, metrics: &crate::telemetry::Metrics, mut files: BTreeSet<PathBuf>) -> Judged {
     let mut readings = 0;
     loop {
         readings += 1;
-        let files = files_of(&source());
         let seen = Snapshot::of(&files);
-        let loaded = source();
+        let loaded = read();
         let (plan, found) = plan_with(&loaded.config, Timestamp::now(), metrics.clone());
-        let is_whole = files_of(&loaded) == files && Snapshot::of(&files) == seen;
+        let named = files_of(&loaded);
+        let is_whole = named == files && Snapshot::of(&files) == seen;
+        files = named;
         if is_whole || readings == MAX_READINGS {
             let faults = joined(loaded.faults, found, loaded.file.as_deref());
             return Judged {

@@ -136,8 +136,6 @@ impl Bound {
         let install = installer(&self.service);
         let keyring = &self.service.keyring;
         keyring.start(self.planned, network, &install);
-        let reload =
-            source.map(|source| start_reloading(source, &self.service, install, self.fixed));
         let limits = self.limits;
         let files: Vec<SocketFile> = self
             .main
@@ -172,6 +170,8 @@ impl Bound {
         let (main_handle, admin_handle) = (main.handle(), admin.as_ref().map(Server::handle));
         let (main_task, admin_task) = (tokio::spawn(main), admin.map(tokio::spawn));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+        let reload =
+            source.map(|source| start_reloading(source, &self.service, install, self.fixed));
 
         let name = signals
             .until_stopped(reload.as_ref().map(|(ask, _)| ask))
@@ -308,9 +308,14 @@ fn stored(remote: &Remote) -> Known {
     let Some(file) = &remote.store else {
         return Known::default();
     };
-    match store::read(file) {
-        Ok(None) => Known::default(),
-        Ok(Some(stored)) => Known::from_stored(stored, remote, Timestamp::now()),
+    let read = store::read(file).and_then(|stored| {
+        stored.map_or_else(
+            || Ok(Known::default()),
+            |stored| Known::from_stored(stored, remote, Timestamp::now()),
+        )
+    });
+    match read {
+        Ok(known) => known,
         Err(error) => {
             tracing::warn!(
                 issuer.name = %remote.name,

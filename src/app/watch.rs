@@ -107,6 +107,14 @@ impl Snapshot {
                 .collect(),
         )
     }
+
+    /// Whether every file that both know holds the same in both.
+    pub(super) fn agrees_with(&self, other: &Self) -> bool {
+        self.0.iter().all(|(file, digest)| {
+            let in_other = other.0.iter().find(|(name, _)| name == file);
+            in_other.is_none_or(|(_, other)| other == digest)
+        })
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::joined;
 use crate::config::{Config, Fault, Severity};
+use crate::keys::remote::Origin;
 
 use super::{ConfigFile, Exit, print};
 
@@ -16,7 +17,7 @@ use super::{ConfigFile, Exit, print};
 /// them, and what they answer is judged too.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n  jwtgate check --config jwtgate.toml --online\n\nExit codes: 0 fine or warnings only, 1 faults, 2 wrong usage."
+    after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n  jwtgate check --config jwtgate.toml --online\n\nExit codes: 0 fine or warnings only, 1 faults (with --online, also an issuer without keys), 2 wrong usage."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -76,11 +77,15 @@ fn ask_issuers(config: &Config) -> anyhow::Result<Vec<Fault>> {
         // What is wrong is told already.
         return Ok(Vec::new());
     };
-    let (settings, _) = config.issuers();
     let mut faults = Vec::new();
     for asked in app::online::ask_once(compiled, None)?.1 {
-        let named = settings.iter().find(|one| one.name == *asked.remote.name);
-        let path = named.map_or_else(String::new, |named| named.path("issuer"));
+        let path = &asked.remote.path;
+        if let Origin::ByKid(_) = asked.remote.origin {
+            print::say(format_args!(
+                "{path}: not asked, since each key is fetched when a token names it; `jwtgate explain` asks for that of a token"
+            ));
+            continue;
+        }
         let lacks_keys = asked.known.holdings.is_empty();
         for error in &asked.known.record.errors {
             let hint = if lacks_keys {
@@ -88,11 +93,11 @@ fn ask_issuers(config: &Config) -> anyhow::Result<Vec<Fault>> {
             } else {
                 "what could be fetched is used"
             };
-            let fault = Fault::new(&path, error, EXPECTED, hint);
+            let fault = Fault::new(path, error, EXPECTED, hint);
             faults.push(if lacks_keys {
                 fault
             } else {
-                Fault::warning(&path, error, EXPECTED, hint)
+                Fault::warning(path, error, EXPECTED, hint)
             });
         }
         let notes = asked
@@ -101,7 +106,7 @@ fn ask_issuers(config: &Config) -> anyhow::Result<Vec<Fault>> {
             .iter()
             .flat_map(|one| &one.judged.notes);
         let hint = "the other keys are used; tell the issuer";
-        faults.extend(notes.map(|note| Fault::warning(&path, note, EXPECTED, hint)));
+        faults.extend(notes.map(|note| Fault::warning(path, note, EXPECTED, hint)));
     }
     Ok(faults)
 }

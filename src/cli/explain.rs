@@ -21,7 +21,7 @@ use super::{ConfigFile, Exit, inspect, print};
 /// Tell why a token passes or not, step by step.
 ///
 /// It is judged by the code that serves. The answer names the step that failed, the reason code and what to do; the token itself is
-/// never printed.
+/// never printed. Issuers that publish their keys are asked for them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  jwtgate explain --config jwtgate.toml < token.txt\n  jwtgate explain --token-env TOKEN --json\n\nExit codes: 0 it passes, 1 it does not, 2 it cannot be told (faults in the configuration, no token)."
@@ -181,11 +181,10 @@ impl Story<'_> {
             let found = value
                 .get(name)
                 .map_or_else(|| "absent".to_owned(), Value::to_string);
-            format!("{name} {}", printable(&found))
+            format!("{name} {}", print::printable(&found))
         };
         if reason == Reason::TokenIssuer {
-            let known = self.issuers.iter().flat_map(IssuerSettings::spellings);
-            return Some((member(&claims, "iss"), one_of(&known.collect::<Vec<_>>())));
+            return Some(self.issuer_or_tenant(&claims, judge.is_some(), member));
         }
         let settings = self.issuers.iter().find(|settings| {
             judge.map_or(self.issuers.len() == 1, |judge| settings.name == judge)
@@ -231,6 +230,25 @@ impl Story<'_> {
             _ => return None,
         };
         Some(pair)
+    }
+
+    /// Where an issuer judged the token, its `iss` is one of several tenants', and something else does not fit that.
+    fn issuer_or_tenant(
+        &self,
+        claims: &Value,
+        is_judged: bool,
+        member: impl Fn(&Value, &str) -> String,
+    ) -> (String, String) {
+        let known = self.issuers.iter().flat_map(IssuerSettings::spellings);
+        let known: Vec<_> = known.collect();
+        let iss = claims.get("iss").and_then(Value::as_str);
+        match iss.filter(|iss| is_judged && known.iter().any(|known| known == iss)) {
+            Some(iss) => (
+                member(claims, "tid"),
+                format!("the tenant of {iss}, and a key that may speak for it"),
+            ),
+            None => (member(claims, "iss"), one_of(&known)),
+        }
     }
 
     /// What kind of value each of these claims has, its content left out.
@@ -301,17 +319,4 @@ fn kind(value: &Json<'_>) -> &'static str {
         Json::Array(_) => "a list",
         Json::Object(_) => "an object",
     }
-}
-
-/// A text without what could forge or hide something on a terminal: anything but letters, digits and plain signs is escaped.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_ascii_graphic() || character == ' ' || character.is_alphanumeric() {
-                character.to_string()
-            } else {
-                character.escape_unicode().to_string()
-            }
-        })
-        .collect()
 }

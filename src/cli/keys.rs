@@ -23,7 +23,7 @@ use super::{ConfigFile, Exit, health, print};
 /// listener.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate keys --config jwtgate.toml\n  jwtgate keys --running --config jwtgate.toml\n  jwtgate keys --admin 127.0.0.1:8081 --json\n\nExit codes: 0 every issuer has keys and the last fetch was good, 1 not so, 2 it cannot be told."
+    after_help = "Examples:\n  jwtgate keys --config jwtgate.toml\n  jwtgate keys --running --config jwtgate.toml\n  jwtgate keys --admin 127.0.0.1:8081 --json\n\nExit codes: 0 every issuer has keys and the last fetch was good, 1 an issuer lacks keys or could not be asked, 2 it cannot be told."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -78,9 +78,12 @@ fn of_service(listen: &OneOrMany) -> anyhow::Result<Vec<Status>> {
             why.map(|why| format!("\n{why}")).unwrap_or_default()
         );
     };
-    let (status, body) = health::ask(address, "/keys", Duration::from_secs(5)).with_context(|| {
-        format!("{address} does not answer\n  hint: is the service running? `jwtgate keys --config FILE` asks the issuers without it")
-    })?;
+    let (status, body) = match health::ask(address, "/keys", Duration::from_secs(5)) {
+        Ok(answer) => answer,
+        Err(error) => bail!(
+            "{address} does not answer: {error:#}\n  hint: is the service running? `jwtgate keys --config FILE` asks the issuers without it"
+        ),
+    };
     if status != 200 {
         bail!("{address}/keys answers {status}: is this a jwtgate of the same version?");
     }
@@ -114,7 +117,7 @@ fn of_config(loaded: Loaded) -> anyhow::Result<Vec<Status>> {
 fn told(status: &Status) -> String {
     let mut text = format!("{}\n", status.issuer);
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<9} {}", printable(value));
+        let _ = writeln!(text, "  {name:<9} {}", print::printable(value.trim_end()));
     };
     let span = |seconds: u64| Span::seconds(seconds).to_string();
     line("state", &state(status));
@@ -152,22 +155,9 @@ fn state(status: &Status) -> String {
     let meaning = match status.state {
         StateWord::Local => "local: the keys stand in the configuration or its files",
         StateWord::Current => "current: the last fetch was good",
-        StateWord::Stale => "stale: the last fetch failed, older keys serve",
+        StateWord::Stale => "stale: no fetch has succeeded since, older keys serve",
         StateWord::Lacking => "lacking: there are no keys, tokens of this issuer get 503",
         StateWord::Waiting => "waiting: each key is fetched when a token names it",
     };
     meaning.to_owned()
-}
-
-/// What came from an issuer, without what could forge something on a terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_control() {
-                character.escape_unicode().to_string()
-            } else {
-                character.to_string()
-            }
-        })
-        .collect()
 }

@@ -12,3 +12,16 @@ pub(super) fn data(line: impl Display) {
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
+
+/// A text without what could forge or hide something on a terminal: anything but letters, digits and plain signs is escaped.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_ascii_graphic() || character == ' ' || character.is_alphanumeric() {
+                character.to_string()
+            } else {
+                character.escape_unicode().to_string()
+            }
+        })
+        .collect()
+}

@@ -1,7 +1,5 @@
 //! `jwtgate serve`: run the service.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use crate::app::{self, ConfigSource};
@@ -26,7 +24,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let loaded = arguments.config.load();
+    let named = arguments.config.load();
+    let file = named.file.clone();
+    let (source, loaded) = ConfigSource::open(&named, move || load(file.as_deref(), environment()));
     let (plan, found) = app::plan(&loaded.config, Timestamp::now());
     let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let Some(plan) = plan.filter(|_| !crate::config::fault::any_stops(&faults)) else {
@@ -50,8 +50,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         );
     }
     let dropped = logs.dropped();
-    let file = loaded.file;
-    let source: ConfigSource = Arc::new(move || load(file.as_deref(), environment()));
     plan.bind(move || u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX))?
         .run(Some(source))?;
     Ok(Exit::Fine)

@@ -220,7 +220,12 @@ impl Config {
                 faults.push(fault);
                 continue;
             }
-            all.push(self.issuer(name, table, &mut faults));
+            let settings = self.issuer(name, table, &mut faults);
+            // What a preset lacks is told with it.
+            if settings.issuer.is_empty() && table.preset.is_none() {
+                faults.push(nameless(&settings));
+            }
+            all.push(settings);
         }
         faults.extend(shared_spellings(&all));
         (all, faults)
@@ -233,7 +238,10 @@ impl Config {
             name: name.to_owned(),
             is_default: false,
             issuer: items(table.issuer.as_ref()),
-            tenants: items(table.tenants.as_ref()),
+            tenants: items(table.tenants.as_ref())
+                .iter()
+                .map(|tenant| tenant.to_ascii_lowercase())
+                .collect(),
             audience: table
                 .audience
                 .clone()
@@ -322,6 +330,16 @@ fn source(table: &IssuerTable) -> KeySource {
 
 fn items(list: Option<&OneOrMany>) -> Vec<String> {
     list.map(|list| list.items().to_vec()).unwrap_or_default()
+}
+
+fn nameless(settings: &IssuerSettings) -> Fault {
+    Fault::new(
+        settings.path("issuer"),
+        "nothing",
+        "the issuer's address, as its tokens say it in `iss`",
+        "for example `issuer = \"https://idp.example.com\"`; without a source of keys beside it, its metadata and keys are found under that address",
+    )
+    .absent()
 }
 
 /// Why a name cannot be one of an issuer; `None` when it can.

@@ -25,9 +25,14 @@ pub(super) fn fill_in(
     }
     if settings.keys.is_empty() {
         let one = |template: Option<&str>| template.and_then(|template| fill(template, value));
-        settings.keys.discovery_url = known.discovery_url.iter().find_map(filled);
+        // Another issuer has its metadata elsewhere.
+        let places = known
+            .discovery_url
+            .iter()
+            .filter(|_| table.issuer.is_none());
+        settings.keys.discovery_url = places.clone().find_map(filled);
         settings.keys.jwks_url = one(known.jwks_url).map(OneOrMany::One);
-        settings.keys.key_url = one(known.key_url);
+        settings.keys.key_url = known.key_url.iter().find_map(filled);
         if let Some((ca_file, bearer_file)) = known.files {
             settings.ca_file.get_or_insert_with(|| ca_file.to_owned());
             settings
@@ -36,24 +41,37 @@ pub(super) fn fill_in(
         }
     }
     let lacks_signer = known.has_no_audience && settings.signer.is_empty();
-    if settings.issuer.is_empty() || lacks_signer {
-        let absent: Vec<_> = known
-            .needs
-            .split(", ")
-            .filter(|name| value(name).is_none())
-            .map(|name| settings.path(name))
-            .collect();
-        faults.push(
-            Fault::new(
-                absent.join(", "),
-                "nothing",
-                format!("what the preset `{}` needs", known.name),
-                known.about,
-            )
-            .absent(),
-        );
+    let lacks_keys =
+        settings.keys.is_empty() && (!known.key_url.is_empty() || known.jwks_url.is_some());
+    if settings.issuer.is_empty() || lacks_signer || lacks_keys {
+        faults.push(lacking(settings, table, known));
     }
     judge_values(settings, table, faults);
+}
+
+/// What a preset needs and the table does not give, or gives in a form from which no address follows.
+fn lacking(settings: &IssuerSettings, table: &IssuerTable, known: &Known) -> Fault {
+    // `a, b`: both; `a or b`: one of them.
+    let needs = known
+        .needs
+        .split(", ")
+        .flat_map(|names| names.split(" or "));
+    let absent: Vec<_> = needs
+        .filter(|name| value_of(table, known, name).is_none())
+        .map(|name| settings.path(name))
+        .collect();
+    let expected = format!("what the preset `{}` needs", known.name);
+    if !absent.is_empty() {
+        return Fault::new(absent.join(", "), "nothing", expected, known.about).absent();
+    }
+    let first = known.needs.split(", ").next().unwrap_or_default();
+    let value = value_of(table, known, first).unwrap_or_default();
+    Fault::new(
+        settings.path(first),
+        format!("`{value}`, from which no address follows"),
+        expected,
+        format!("it names no region; {}", known.about),
+    )
 }
 
 /// The value of a name in a template. The region of AWS stands in other values.
@@ -74,14 +92,27 @@ fn value_of(table: &IssuerTable, known: &Known, name: &str) -> Option<String> {
         "user_pool" => table.user_pool.as_deref(),
         "signer" => table.signer.as_ref()?.items().first().map(String::as_str),
         "issuer" => table.issuer.as_ref()?.items().first().map(String::as_str),
-        "region" => table
-            .user_pool
-            .as_deref()
-            .and_then(|pool| pool.split_once('_').map(|(region, _)| region))
-            .or_else(|| table.signer.as_ref()?.items().first()?.split(':').nth(3)),
+        "region" => region(table),
+        "gov_region" => region(table).filter(|region| region.starts_with("us-gov-")),
         _ => None,
     };
-    value.filter(|text| !text.is_empty()).map(str::to_owned)
+    let value = value.filter(|text| !text.is_empty());
+    // Tokens name tenants in small letters, whatever the operator copied.
+    value.map(|text| match name {
+        "tenant" | "tenants" => text.to_ascii_lowercase(),
+        _ => text.to_owned(),
+    })
+}
+
+fn region(table: &IssuerTable) -> Option<&str> {
+    let of_pool = table
+        .user_pool
+        .as_deref()
+        .and_then(|pool| pool.split_once('_'));
+    match of_pool {
+        Some((region, _)) => Some(region),
+        None => table.signer.as_ref()?.items().first()?.split(':').nth(3),
+    }
 }
 
 fn judge_values(settings: &IssuerSettings, table: &IssuerTable, faults: &mut Vec<Fault>) {
@@ -106,6 +137,14 @@ fn judge_values(settings: &IssuerSettings, table: &IssuerTable, faults: &mut Vec
                 "for another scheme set `issuer` itself",
             ));
         }
+    }
+    if table.tenant.is_some() && !settings.tenants.is_empty() {
+        faults.push(Fault::new(
+            format!("{}, {}", settings.path("tenant"), settings.path("tenants")),
+            "both",
+            "one of them",
+            "`tenant` is for one tenant, `tenants` lists all that may come in",
+        ));
     }
     let tenants = settings.tenants.iter().map(String::as_str);
     for tenant in tenants.chain(table.tenant.as_deref()) {

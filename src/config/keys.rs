@@ -13,11 +13,13 @@ pub struct Keys {
     pub cooldown: Span,
     /// How long a fetch may take in all, and how long a request may wait for one.
     pub fetch_timeout: Span,
-    /// The longest time between two fetches, whatever `Cache-Control` says: a key that the issuer has withdrawn stops by then.
+    /// The longest time between two fetches, whatever `Cache-Control` says: a key that the issuer has withdrawn stops by then. Never more than half of `max_stale`.
     pub max_refresh: Span,
-    /// How long the last good keys serve on while the issuer cannot be asked. After that its tokens get 503.
+    /// How long the last good keys serve on while the issuer cannot be asked. After that its tokens get 503. Counted from the last good fetch.
     pub max_stale: Span,
-    /// A folder in which fetched keys are kept, so that a restart while the issuer is down also serves. Only this service may write there.
+    /// How long a key of your own files still counts after a reload has taken it away; in memory only, and not meant for a key that has leaked. Zero: not at all.
+    pub overlap: Span,
+    /// A folder in which fetched keys are kept, so that a restart while the issuer is down also serves. It must exist, and neither group nor others may write to it.
     #[schemars(example = &"/var/lib/jwtgate")]
     pub state_dir: Option<String>,
     /// PEM certificates of the authorities that may vouch for an issuer's server, instead of those that the system trusts.
@@ -37,6 +39,7 @@ impl Default for Keys {
             fetch_timeout: Span::seconds(5),
             max_refresh: Span::seconds(24 * 3600),
             max_stale: Span::seconds(24 * 3600),
+            overlap: Span::seconds(0),
             state_dir: None,
             ca_file: None,
             proxy: None,

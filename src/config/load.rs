@@ -43,8 +43,8 @@ pub fn load(
     let mut value = file
         .as_deref()
         .map_or_else(|| Value::Object(Map::new()), |path| read(path, &mut faults));
-    judge(&schema, &mut value, "", &mut faults);
-    let overlay = from_environment(&schema, environment, &mut faults);
+    judge(schema, &mut value, "", &mut faults);
+    let overlay = from_environment(schema, environment, &mut faults);
     let value = merge(value, overlay);
     let config = serde_path_to_error::deserialize(value).unwrap_or_else(|fault| {
         faults.push(Fault::new(

@@ -12,7 +12,7 @@ pub fn page() -> String {
          <!-- Generated from `src/config/presets.rs`. Do not edit. -->\n\n\
          `preset = \"NAME\"` in a table `[issuers.NAME]` fills in what is known of a provider. Every value can be overridden by the key of\n\
          its name in the table. `{domain}`, `{tenant}` and so on stand for keys of the table, `{kid}` for the key that a token names,\n\
-         `{tenantid}` for each of `tenants`, `{region}` for what stands in `user_pool` or `signer`. What a preset cannot know is the\n\
+         `{tenantid}` for each of `tenants`, `{region}` (`{gov_region}` in AWS GovCloud) for what stands in `user_pool` or `signer`. What a preset cannot know is the\n\
          audience: name yours in `audience`.\n\n\
          | preset | for | needs | `issuer` | keys | `algorithms` | `username_claim` | `header_name` |\n\
          |---|---|---|---|---|---|---|---|\n",
@@ -23,7 +23,7 @@ pub fn page() -> String {
             "| `{}` | {} | {} | {} | {} | {} | {} | {} |",
             known.name,
             known.about,
-            code(known.needs.split(", ").filter(|name| !name.is_empty())),
+            needs(known),
             code(
                 known
                     .issuer
@@ -39,6 +39,18 @@ pub fn page() -> String {
     page
 }
 
+fn needs(known: &Known) -> String {
+    let all = known.needs.split(", ").filter(|names| !names.is_empty());
+    let all = all.map(|names| {
+        let names: Vec<_> = names
+            .split(" or ")
+            .map(|name| format!("`{name}`"))
+            .collect();
+        names.join(" or ")
+    });
+    all.collect::<Vec<_>>().join("<br>")
+}
+
 fn keys(known: &Known) -> String {
     let mut told = Vec::new();
     told.extend(
@@ -48,7 +60,7 @@ fn keys(known: &Known) -> String {
             .map(|url| format!("metadata at `{url}`")),
     );
     told.extend(known.jwks_url.map(|url| format!("`{url}`")));
-    told.extend(known.key_url.map(|url| format!("`{url}`")));
+    told.extend(known.key_url.iter().map(|url| format!("`{url}`")));
     if told.is_empty() {
         told.push("metadata of the issuer".to_owned());
     }

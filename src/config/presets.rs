@@ -59,8 +59,8 @@ pub struct Known {
     pub discovery_url: &'static [&'static str],
     /// `jwks_url`.
     pub jwks_url: Option<&'static str>,
-    /// `key_url`.
-    pub key_url: Option<&'static str>,
+    /// `key_url`: the first whose names are all given.
+    pub key_url: &'static [&'static str],
     /// Whether its tokens name no audience at all, so that something else must say for whom they are.
     pub has_no_audience: bool,
     /// `algorithms`.
@@ -87,7 +87,7 @@ const NOTHING: Known = Known {
     issuer: &[],
     discovery_url: &[],
     jwks_url: None,
-    key_url: None,
+    key_url: &[],
     has_no_audience: false,
     algorithms: &[],
     username_claim: &["sub"],
@@ -115,8 +115,8 @@ pub const PRESETS: [Known; 13] = [
     Known {
         preset: Preset::Entra,
         name: "entra",
-        about: "Microsoft Entra ID, tokens of version 2 (`requestedAccessTokenVersion: 2`), for one `tenant` or for listed `tenants`",
-        needs: "tenant, tenants",
+        about: "Microsoft Entra ID, tokens of version 2 (`requestedAccessTokenVersion: 2`), for one `tenant` or for listed `tenants`. An app with claims mapping has keys of its own: give `discovery_url` with `?appid=CLIENT_ID`",
+        needs: "tenant or tenants",
         issuer: &[
             &["https://login.microsoftonline.com/{tenant}/v2.0"],
             &["https://login.microsoftonline.com/{tenantid}/v2.0"],
@@ -133,7 +133,7 @@ pub const PRESETS: [Known; 13] = [
         preset: Preset::EntraV1,
         name: "entra-v1",
         about: "Microsoft Entra ID, tokens of version 1 (what an API gets that asks for nothing else), for one `tenant` or for listed `tenants`",
-        needs: "tenant, tenants",
+        needs: "tenant or tenants",
         issuer: &[
             &["https://sts.windows.net/{tenant}/"],
             &["https://sts.windows.net/{tenantid}/"],
@@ -212,7 +212,10 @@ pub const PRESETS: [Known; 13] = [
         name: "aws-alb",
         about: "The claims that an AWS Application Load Balancer signs; `signer` is its ARN, `issuer` your provider's. Its tokens name no audience: the signer says whose they are",
         needs: "signer, issuer",
-        key_url: Some("https://public-keys.auth.elb.{region}.amazonaws.com/{kid}"),
+        key_url: &[
+            "https://s3-{gov_region}.amazonaws.com/aws-elb-public-keys-prod-{gov_region}/{kid}",
+            "https://public-keys.auth.elb.{region}.amazonaws.com/{kid}",
+        ],
         has_no_audience: true,
         algorithms: &["ES256"],
         username_claim: &["preferred_username", "username", "email", "sub"],

@@ -3,6 +3,8 @@
 //! The schema is generated from the section types. It is the one description of what may stand in a configuration: files and
 //! environment variables are judged by it, all faults at once, and the reference is written from it.
 
+use std::sync::OnceLock;
+
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -10,13 +12,16 @@ use super::{Config, Fault};
 
 /// The schema of a whole configuration, with every subschema inline.
 #[must_use]
-pub fn schema() -> Value {
-    let settings =
-        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings
-        .into_generator()
-        .into_root_schema_for::<Config>()
-        .to_value()
+pub fn schema() -> &'static Value {
+    static SCHEMA: OnceLock<Value> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let settings =
+            SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        settings
+            .into_generator()
+            .into_root_schema_for::<Config>()
+            .to_value()
+    })
 }
 
 /// Judges `value` by `schema`, collects every fault, and removes what is at fault, so that the rest can still be judged further.
@@ -161,7 +166,7 @@ pub(super) fn names(schema: &Value) -> impl Iterator<Item = &str> {
 
 fn unknown(known: &Value, name: &str, path: &str) -> Fault {
     let table = path.rsplit_once('.').map(|(table, _)| table);
-    let is_of_top_level = || names(&schema()).any(|known| known == name);
+    let is_of_top_level = || names(schema()).any(|known| known == name);
     let hint = match (not_here(name), nearest(name, names(known)), table) {
         (Some(hint), ..) => hint.to_owned(),
         (None, _, Some(table)) if is_of_top_level() => {
@@ -314,7 +319,7 @@ mod tests {
 
     fn faults(mut value: Value) -> (Value, Vec<Fault>) {
         let mut faults = Vec::new();
-        judge(&schema(), &mut value, "", &mut faults);
+        judge(schema(), &mut value, "", &mut faults);
         (value, faults)
     }
 

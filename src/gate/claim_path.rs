@@ -5,7 +5,8 @@ use std::fmt;
 use crate::jose::{Claims, Json};
 
 /// Which claim is meant. `groups`, `https://example.com/groups` and `a.b` are literal names first; where no claim has that name,
-/// `a.b` is the member `b` of the claim `a`. What starts with `/` is a JSON Pointer.
+/// `a.b` is the member `b` of the claim `a`; the claim's own name may hold dots, as in `kubernetes.io.namespace`. What starts with `/` is a
+/// JSON Pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimPath {
     /// A name, or a dotted path.
@@ -56,8 +57,11 @@ impl ClaimPath {
 }
 
 fn dotted<'c, 'a>(path: &str, claims: &'c Claims<'a>) -> Option<&'c Json<'a>> {
-    let (first, rest) = path.split_once('.')?;
-    descend(claims.get(first)?, rest.split('.'))
+    path.match_indices('.').find_map(|(dot, _)| {
+        let (first, rest) = path.split_at_checked(dot)?;
+        let rest = rest.strip_prefix('.')?;
+        descend(claims.get(first)?, rest.split('.'))
+    })
 }
 
 fn descend<'c, 'a, 'p>(

@@ -1,7 +1,8 @@
 //! Step 2: is it true? From the bytes of a token to what they prove.
 //!
 //! The order is that of RFC 7519 §7.2 and RFC 8725 §3: shape, header, key, signature over the received bytes, and only then the
-//! claims. Nothing of the payload is looked at before the signature holds.
+//! claims. Where several issuers are named, `iss` is read first, to choose the keys; nothing else of the payload counts before the signature
+//! holds.
 
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ pub fn verify(
     }
 
     let known = match issuer.known_headers.get(parts.header) {
-        Some(known) => check_known(known, &parts),
+        Some(known) => check_known(issuer, known, &parts),
         None => check_new(issuer, &parts),
     }
     .map_err(|failure| failure.of(issuer, token))?;
@@ -205,7 +206,11 @@ impl Failure {
 }
 
 /// Checks the signature with the key that this very header has led to before.
-fn check_known(known: Arc<KnownHeader>, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, Failure> {
+fn check_known(
+    issuer: &Issuer,
+    known: Arc<KnownHeader>,
+    parts: &Compact<'_>,
+) -> Result<Arc<KnownHeader>, Failure> {
     let mut buffer = [0; MAX_SIGNATURE];
     let failure = |reason| Failure {
         reason,
@@ -219,7 +224,8 @@ fn check_known(known: Arc<KnownHeader>, parts: &Compact<'_>) -> Result<Arc<Known
         .key
         .verifies(known.algorithm, parts.signing_input, signature)
     {
-        return Err(failure(Reason::TokenSignature));
+        let failure = failure(Reason::TokenSignature);
+        return Err(unverified(issuer, known.kid.as_deref(), failure));
     }
     Ok(known)
 }
@@ -242,11 +248,15 @@ fn check_new(issuer: &Issuer, parts: &Compact<'_>) -> Result<Arc<KnownHeader>, F
     let signature = base64url::decode_into(parts.signature, &mut buffer)
         .map_err(|_| failure(Reason::TokenMalformed))?;
     issuer.claims.judge_header(&header).map_err(failure)?;
+    if issuer.supply == Supply::ByKid && kid.is_none() {
+        // Where each key is had by its name, a token without one has none, whichever keys are here by now.
+        return Err(failure(Reason::KeyUnknown));
+    }
     let candidates = || {
         issuer
             .keys
             .candidates(header.algorithm, kid)
-            .map_err(|miss| missed(issuer, miss, kid, failure))
+            .map_err(|miss| unverified(issuer, kid, missed(issuer, miss, kid, failure)))
     };
     let key = candidates()?
         .find(|key| key.verifies(header.algorithm, parts.signing_input, signature))
@@ -292,11 +302,12 @@ fn unverified(issuer: &Issuer, kid: Option<&str>, failure: Failure) -> Failure {
     let is_nameless = kid.is_none()
         && issuer.supply == Supply::Set
         && issuer.keys.keys().iter().any(|key| key.kid().is_none());
+    let newer = is_nameless.then_some(MissingKey {
+        issuer: issuer.id,
+        want: Want::NewerKeys,
+    });
     Failure {
-        missing: is_nameless.then_some(MissingKey {
-            issuer: issuer.id,
-            want: Want::NewerKeys,
-        }),
+        missing: failure.missing.or(newer),
         ..failure
     }
 }

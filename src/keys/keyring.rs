@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::known::Known;
 use super::refresh::{Fetch, Install, Refresher};
 use super::remote::Remote;
 use super::set::KeySet;
-use super::shared::{Asking, IssuerId, Shared};
+use super::shared::{Asking, IssuerId, Progress, Shared};
 use super::status::Status;
 
 /// A key that is not here, and may be had.
@@ -62,7 +62,6 @@ pub struct Planned {
 #[derive(Default)]
 pub struct Keyring {
     running: ArcSwap<HashMap<IssuerId, Running>>,
-    waiting: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -80,8 +79,11 @@ impl Drop for Task {
     }
 }
 
-/// The most requests that wait for keys at a time. More are told to come again.
+/// The most requests that wait for the keys of one issuer at a time. More are told to come again.
 const MAX_WAITING: usize = 1024;
+/// How often a request looks whether a reload is over, and how long it does.
+const A_MOMENT: Duration = Duration::from_millis(5);
+const MAX_RELOAD: Duration = Duration::from_secs(5);
 /// When to ask again where nothing better is known.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -112,6 +114,8 @@ impl Keyring {
             .values()
             .map(|running| {
                 running.task.0.abort();
+                let stop = |progress: &mut Progress| progress.is_stopped = true;
+                running.shared.progress.send_modify(stop);
                 (running.shared.remote.clone(), running.shared.known())
             })
             .collect()
@@ -136,28 +140,27 @@ impl Keyring {
 
     /// How it stands with the keys of an issuer.
     #[must_use]
-    pub fn status(&self, id: IssuerId, name: &str, keys: &KeySet) -> Status {
+    pub fn status(&self, id: IssuerId, name: &str, keys: &KeySet, is_local: bool) -> Status {
         match self.shared(id) {
             Some(shared) => Status::fetched(&shared.remote, &shared.known()),
-            None => Status::local(name, keys),
+            None if is_local => Status::local(name, keys),
+            None => Status::reloading(name, keys),
         }
     }
 
     /// How many requests wait for keys.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        let running = self.running.load();
+        let waiting = running.values().map(|running| &running.shared.waiting);
+        waiting.map(|waiting| waiting.load(Ordering::Relaxed)).sum()
     }
 
     /// Waits for a key that was missed by a request that arrived at `arrival`: for the fetch that is under way, else for one that this
     /// asks for. It waits no longer than a fetch may take, counted from the arrival.
     pub async fn wait(&self, missing: &MissingKey, arrival: Instant) -> Waited {
         let Some(shared) = self.shared(missing.issuer) else {
-            // A reload has just replaced it.
-            return Waited::Again { is_final: true };
-        };
-        let Some(_place) = Place::take(&self.waiting) else {
-            return Waited::NotNow(SOON);
+            return during_reload(arrival).await;
         };
         let deadline = arrival + shared.remote.pace.timeout;
         let mut progress = shared.progress.subscribe();
@@ -180,18 +183,35 @@ impl Keyring {
             }
             shared.demand.notify_one();
         }
-        let ended = progress.wait_for(|now| now.ended > seen.ended);
+        // Whoever finds no place has asked all the same.
+        let Some(_place) = Place::take(&shared.waiting) else {
+            return Waited::NotNow(SOON);
+        };
+        let ended = async {
+            let is_over = |now: &Progress| now.ended > seen.ended || now.is_stopped;
+            progress.wait_for(is_over).await.map(|now| *now)
+        };
         match timeout_at(deadline, ended).await {
+            Ok(Ok(now)) if now.is_stopped => during_reload(arrival).await,
             Ok(Ok(now)) => Waited::Again {
                 is_final: now.is_complete
                     && now.begun_at.is_some_and(|begun| begun >= arrival)
                     && shared.was_asked(kid),
             },
-            // The refresher is gone: a reload has replaced it.
-            Ok(Err(_)) => Waited::Again { is_final: true },
+            // The refresher has gone.
+            Ok(Err(_)) => during_reload(arrival).await,
             Err(_) => Waited::NotNow(SOON),
         }
     }
+}
+
+/// A reload is just replacing the refresher: its successor is asked in a moment.
+async fn during_reload(arrival: Instant) -> Waited {
+    if arrival.elapsed() > MAX_RELOAD {
+        return Waited::NotNow(SOON);
+    }
+    sleep(A_MOMENT).await;
+    Waited::Again { is_final: false }
 }
 
 impl std::fmt::Debug for Keyring {

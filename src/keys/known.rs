@@ -78,37 +78,44 @@ impl Known {
         self
     }
 
-    /// What a file kept, as far as it can be used now: for this issuer, from these addresses, and not too old.
-    #[must_use]
-    pub fn from_stored(stored: Stored, remote: &Remote, now: Timestamp) -> Self {
-        let mut holdings = Vec::new();
-        if stored.origin == origin_name(&remote.origin) {
-            for document in stored.documents {
-                // A moment in the future is one before the clock was set back.
-                let checked_at = Timestamp::from_seconds(document.checked_at);
-                let left = remote.pace.max_stale.checked_sub(now.since(checked_at));
-                let (Some(left), Ok(url)) = (left, Url::parse(&document.url)) else {
-                    continue;
-                };
-                let Ok(judged) = remote.judge(&document.text, document.kid.as_deref()) else {
-                    continue;
-                };
-                holdings.push(Holding {
-                    url,
-                    kid: document.kid.map(Into::into),
-                    text: document.text.into(),
-                    etag: document.etag,
-                    checked_at,
-                    fresh: Duration::ZERO,
-                    stale_at: Instant::now() + left,
-                    judged,
-                });
-            }
+    /// What a file kept, as far as it can be used now.
+    ///
+    /// # Errors
+    /// Nothing of it can, and why: it is of another issuer or from another address, or too old.
+    pub fn from_stored(stored: Stored, remote: &Remote, now: Timestamp) -> Result<Self, String> {
+        if stored.origin != origin_name(&remote.origin) {
+            // Without saying whose: an address may hold what nobody shall see.
+            return Err("it is of another issuer, or from another address".to_owned());
         }
-        Self {
+        let mut holdings = Vec::new();
+        for document in stored.documents {
+            // A moment in the future is one before the clock was set back.
+            let checked_at = Timestamp::from_seconds(document.checked_at);
+            let left = remote.pace.max_stale.checked_sub(now.since(checked_at));
+            let (Some(left), Ok(url)) = (left, Url::parse(&document.url)) else {
+                continue;
+            };
+            let Ok(judged) = remote.judge(&document.text, document.kid.as_deref()) else {
+                continue;
+            };
+            holdings.push(Holding {
+                url,
+                kid: document.kid.map(Into::into),
+                text: document.text.into(),
+                etag: document.etag,
+                checked_at,
+                fresh: Duration::ZERO,
+                stale_at: Instant::now() + left,
+                judged,
+            });
+        }
+        if holdings.is_empty() {
+            return Err("its keys are too old, or no longer fit the settings".to_owned());
+        }
+        Ok(Self {
             holdings,
             ..Self::default()
-        }
+        })
     }
 
     /// For a file.

@@ -45,8 +45,8 @@ impl Network {
             authorities: self.access.authorities.clone(),
             proxy: self.access.proxy.clone(),
             timeout: self.timeout,
-            // Behind a proxy it is the proxy that resolves names.
-            is_public_only: is_public_only && self.access.proxy == ProxySetting::None,
+            // Behind a proxy it is the proxy that resolves names. What the environment says may concern other hosts only.
+            is_public_only: is_public_only && !matches!(self.access.proxy, ProxySetting::Url(_)),
         })?;
         *slot = Some(client.clone());
         Ok(client)

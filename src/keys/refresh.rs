@@ -9,7 +9,7 @@
 //! good keys serve on until they are too old. Time is monotonic here: a clock that is set moves nothing.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -50,7 +50,8 @@ const METADATA: Duration = Duration::from_hours(24);
 struct Target {
     url: Url,
     kid: Option<Box<str>>,
-    is_public_only: bool,
+    /// Whether metadata of another host named it.
+    is_elsewhere: bool,
 }
 
 /// The task.
@@ -58,7 +59,7 @@ pub struct Refresher {
     shared: Arc<Shared>,
     fetch: Arc<dyn Fetch>,
     install: Install,
-    installed: KeySet,
+    installed: Mutex<KeySet>,
     failures: u32,
     is_demanded: bool,
     refresh_at: Option<Instant>,
@@ -73,7 +74,7 @@ impl Refresher {
             shared,
             fetch,
             install,
-            installed,
+            installed: Mutex::new(installed),
             failures: 0,
             is_demanded: false,
             refresh_at: None,
@@ -100,9 +101,15 @@ impl Refresher {
     fn due(&self) -> Instant {
         let now = Instant::now();
         let pace = self.shared.remote.pace;
-        let Some(begun) = lock(&self.shared.known).last_begun else {
+        let known = lock(&self.shared.known);
+        // Nobody has said yet for which key to ask.
+        if self.shared.is_by_kid() && known.holdings.is_empty() && !self.is_demanded {
+            return now + METADATA;
+        }
+        let Some(begun) = known.last_begun else {
             return now;
         };
+        drop(known);
         let earliest = begun + pace.cooldown;
         if self.is_demanded {
             return earliest.max(now);
@@ -111,7 +118,7 @@ impl Refresher {
             return self.refresh_at.unwrap_or(earliest).max(earliest);
         }
         // While keys serve on, an issuer that is down is not pressed.
-        let pause = if self.installed.keys().is_empty() {
+        let pause = if lock(&self.installed).keys().is_empty() {
             pace.cooldown
         } else {
             let doublings = self.failures.saturating_sub(1).min(16);
@@ -133,10 +140,7 @@ impl Refresher {
         // Where each key is fetched by itself, a demand concerns one of them, and leaves the others to their time.
         let is_partial = is_demanded && self.shared.is_by_kid();
         let deadline = begun + self.shared.remote.pace.timeout;
-        let mut errors = Vec::new();
-        let targets = self.targets(is_partial, deadline, &mut errors).await;
-        let fetches = targets.iter().map(|target| self.fetch(target, deadline));
-        let results = join_all(fetches).await;
+        let (targets, results, mut errors) = self.gather(is_partial, deadline).await;
         for (target, result) in targets.iter().zip(results) {
             if let Err(error) = self.take(target, result) {
                 errors.push(error);
@@ -147,6 +151,29 @@ impl Refresher {
         }
         self.end(errors, is_partial);
         self.store().await;
+    }
+
+    /// Asks for everything. Keys that get too old meanwhile are used no more.
+    async fn gather(
+        &self,
+        is_partial: bool,
+        deadline: Instant,
+    ) -> (Vec<Target>, Vec<Result<Fetched, FetchFault>>, Vec<String>) {
+        let asking = async {
+            let mut errors = Vec::new();
+            let targets = self.targets(is_partial, deadline, &mut errors).await;
+            let fetches = targets.iter().map(|target| self.fetch(target, deadline));
+            let results = join_all(fetches).await;
+            (targets, results, errors)
+        };
+        tokio::pin!(asking);
+        loop {
+            let stale_at = lock(&self.shared.known).stale_at();
+            tokio::select! {
+                gathered = &mut asking => return gathered,
+                () = sleep_until(stale_at.unwrap_or(deadline)), if stale_at.is_some() => self.drop_stale(),
+            }
+        }
     }
 
     /// Whoever asks from now on can see that a fetch is under way, and whoever asked before is met by it.
@@ -169,7 +196,7 @@ impl Refresher {
         let whole = |url: &Url| Target {
             url: url.clone(),
             kid: None,
-            is_public_only: false,
+            is_elsewhere: false,
         };
         match &self.shared.remote.origin {
             Origin::Sets(urls) => urls.iter().map(whole).collect(),
@@ -182,7 +209,7 @@ impl Refresher {
                     Some(Target {
                         url: self.shared.remote.url_of_kid(&kid)?,
                         kid: Some(kid),
-                        is_public_only: false,
+                        is_elsewhere: false,
                     })
                 };
                 names.filter_map(target).collect()
@@ -192,7 +219,7 @@ impl Refresher {
                 metadata
                     .into_iter()
                     .map(|metadata| Target {
-                        is_public_only: metadata.is_elsewhere,
+                        is_elsewhere: metadata.is_elsewhere,
                         ..whole(&metadata.jwks_uri)
                     })
                     .collect()
@@ -220,7 +247,7 @@ impl Refresher {
             let target = Target {
                 url: place.clone(),
                 kid: None,
-                is_public_only: false,
+                is_elsewhere: false,
             };
             let found = match self.fetch_anew(&target, deadline).await {
                 Ok(Fetched::Document { text, .. }) => {
@@ -239,7 +266,7 @@ impl Refresher {
                 Err(error) => told.push(format!("{}: {error}", shown(place))),
             }
         }
-        errors.extend(told);
+        errors.push(format!("no metadata: {}", told.join("; ")));
         known.map(|(metadata, _)| metadata)
     }
 
@@ -260,12 +287,14 @@ impl Refresher {
         etag: Option<&str>,
         deadline: Instant,
     ) -> Result<Fetched, FetchFault> {
+        let bearer_file = self.shared.remote.access.bearer_file.as_deref();
         let get = Get {
             url: &target.url,
             etag,
-            bearer_file: self.shared.remote.access.bearer_file.as_deref(),
+            // It is for the issuer, and not for another host that its metadata names.
+            bearer_file: bearer_file.filter(|_| !target.is_elsewhere),
         };
-        let fetch = self.fetch.get(get, target.is_public_only);
+        let fetch = self.fetch.get(get, target.is_elsewhere);
         timeout_at(deadline, fetch)
             .await
             .unwrap_or(Err(FetchFault::Timeout))
@@ -312,8 +341,8 @@ impl Refresher {
                         tracing::warn!(
                             issuer.name = %remote.name,
                             url = shown(&target.url),
-                            note = ?note,
-                            "the key set is odd"
+                            note = %note.escape_debug(),
+                            "something in the key set was left out or is odd"
                         );
                     }
                 }
@@ -351,14 +380,15 @@ impl Refresher {
         if is_complete && !(is_partial && self.refresh_at.is_some()) {
             let pace = self.shared.remote.pace;
             let fresh = lock(&self.shared.known).fresh(pace.max_refresh);
-            self.refresh_at = Some(Instant::now() + with_jitter(fresh));
+            // However long the issuer's answers hold, half the time for which keys may go without news is left for trouble.
+            self.refresh_at = Some(Instant::now() + with_jitter(fresh.min(pace.max_stale / 2)));
         }
         self.install();
         for error in &errors {
             tracing::warn!(
                 issuer.name = %self.shared.remote.name,
-                error = ?error,
-                keys = self.installed.keys().len(),
+                error = %error.escape_debug(),
+                keys = lock(&self.installed).keys().len(),
                 "keys cannot be fetched"
             );
         }
@@ -377,7 +407,7 @@ impl Refresher {
         });
     }
 
-    fn drop_stale(&mut self) {
+    fn drop_stale(&self) {
         if lock(&self.shared.known).drop_stale(Instant::now()) {
             tracing::error!(
                 issuer.name = %self.shared.remote.name,
@@ -389,22 +419,25 @@ impl Refresher {
     }
 
     /// Installs the keys when they have changed.
-    fn install(&mut self) {
+    fn install(&self) {
         let set = lock(&self.shared.known).key_set();
-        if set.is_same(&self.installed) {
+        let mut installed = lock(&self.installed);
+        if set.is_same(&installed) {
             return;
         }
         let kids = |set: &KeySet| {
-            let kids: Vec<_> = set.keys().iter().filter_map(|key| key.kid()).collect();
-            format!("{kids:?}")
+            let kids = set.keys().iter().filter_map(|key| key.kid());
+            let kids: Vec<_> = kids.map(|kid| kid.escape_debug().to_string()).collect();
+            kids.join(" ")
         };
         tracing::info!(
             issuer.name = %self.shared.remote.name,
             keys = kids(&set),
-            before = kids(&self.installed),
+            before = kids(&installed),
             "keys changed"
         );
-        self.installed = set.clone();
+        *installed = set.clone();
+        drop(installed);
         (self.install)(self.shared.id, set);
     }
 
@@ -413,6 +446,10 @@ impl Refresher {
             return;
         };
         let stored = lock(&self.shared.known).to_stored(&self.shared.remote);
+        if stored.documents.is_empty() {
+            // What an earlier run kept may still be of use.
+            return;
+        }
         let written = tokio::task::spawn_blocking(move || store::write(&file, &stored)).await;
         let error = match written {
             Ok(Ok(())) => return,

@@ -41,6 +41,8 @@ pub struct Remote {
     pub origin: Origin,
     /// How they are fetched.
     pub access: Access,
+    /// The key of the configuration that names the source, for faults.
+    pub path: String,
     /// How often, and how long they hold.
     pub pace: Pace,
     /// The file that keeps what was fetched.
@@ -89,9 +91,15 @@ const PLAIN: &str = "plain HTTP is taken from this machine only: whoever sits in
 
 fn parse(text: &str, path: &str, config: &Config, faults: &mut Vec<Fault>) -> Option<Url> {
     let Ok(url) = Url::parse(text) else {
+        // What stands before an `@` may be a password.
+        let found = if text.contains('@') {
+            "what is no address".to_owned()
+        } else {
+            format!("`{text}`, which is no address")
+        };
         faults.push(Fault::new(
             path,
-            format!("`{text}`"),
+            found,
             EXPECTED,
             "write it in full: `https://idp.example.com/…`",
         ));
@@ -112,7 +120,7 @@ fn parse(text: &str, path: &str, config: &Config, faults: &mut Vec<Fault>) -> Op
                 }
             };
             // What stands there may hold a password.
-            let found = format!("an address of which {unfit}");
+            let found = format!("an address that is not asked: {unfit}");
             faults.push(Fault::new(path, found, EXPECTED, hint));
             None
         }
@@ -170,18 +178,8 @@ impl Origin {
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
         let place = parse(url, path, config, faults)?;
-        let Some(issuer) = settings.issuer.first() else {
-            faults.push(
-                Fault::new(
-                    settings.path("issuer"),
-                    "nothing",
-                    "the issuer that the metadata must name",
-                    "metadata of somebody else would bring somebody else's keys",
-                )
-                .absent(),
-            );
-            return None;
-        };
+        // Metadata of somebody else would bring somebody else's keys. That none is named is told where the table is read.
+        let issuer = settings.issuer.first()?;
         Some(Self::Metadata {
             issuer: issuer.clone(),
             places: vec![place],
@@ -220,7 +218,7 @@ impl Remote {
     pub(super) fn compile(
         settings: &IssuerSettings,
         config: &Config,
-        origin: Origin,
+        (origin, path): (Origin, String),
         allowed: Option<Vec<Algorithm>>,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
@@ -241,6 +239,7 @@ impl Remote {
             name: settings.name.as_str().into(),
             store: store.map(|folder| store::file(folder.as_ref(), &settings.name)),
             origin,
+            path,
             access: Access {
                 authorities,
                 proxy: proxy(config).unwrap_or(ProxySetting::None),
@@ -360,6 +359,7 @@ pub fn judge_settings(config: &Config) -> Vec<Fault> {
         ("fetch_timeout", keys.fetch_timeout, SECOND / 10, MINUTE / 2),
         ("max_refresh", keys.max_refresh, MINUTE, DAY),
         ("max_stale", keys.max_stale, SECOND, 30 * DAY),
+        ("overlap", keys.overlap, Duration::ZERO, 30 * DAY),
     ];
     for (key, span, least, most) in spans {
         if !(least..=most).contains(&span.0) {

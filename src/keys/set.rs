@@ -88,6 +88,12 @@ impl KeySet {
         Ok(std::iter::once(first).chain(fitting).take(MAX_TRIES))
     }
 
+    /// Whether the token's `kid` chooses.
+    #[must_use]
+    pub const fn selection(&self) -> Selection {
+        self.selection
+    }
+
     /// Every key.
     #[must_use]
     pub fn keys(&self) -> &[Arc<VerifyingKey>] {

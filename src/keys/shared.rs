@@ -1,6 +1,6 @@
 //! What a refresher shares with those who wait for its keys, and with those who ask how it stands.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -34,6 +34,8 @@ pub struct Progress {
     pub begun_at: Option<Instant>,
     /// Whether everything came back in the last one that ended.
     pub is_complete: bool,
+    /// Whether there will be no more: a reload has ended the refresher.
+    pub is_stopped: bool,
 }
 
 impl Progress {
@@ -52,6 +54,8 @@ pub struct Shared {
     pub remote: Remote,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) demand: Notify,
+    /// How many requests wait.
+    pub(super) waiting: AtomicUsize,
     /// Names of keys that are asked for, with how often, where each key has an address of its own.
     pub(super) wanted: Mutex<Wanted>,
     pub(super) known: Mutex<Known>,
@@ -77,6 +81,7 @@ impl Shared {
             remote,
             progress: watch::Sender::new(Progress::default()),
             demand: Notify::new(),
+            waiting: AtomicUsize::new(0),
             wanted: Mutex::default(),
             known: Mutex::new(known),
         }

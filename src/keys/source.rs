@@ -80,7 +80,13 @@ pub fn load(
         }
         Opened::Remote(origin) => {
             prepare::refuse_hmac(rules, "keys that are fetched", &mut faults);
-            let remote = Remote::compile(settings, config, origin, allowed, &mut faults);
+            let remote = Remote::compile(
+                settings,
+                config,
+                (origin, settings.path(named.key())),
+                allowed,
+                &mut faults,
+            );
             let source = remote.filter(|_| !any_stops(&faults));
             return (
                 source.map(|remote| Source::Remote(Box::new(remote))),
@@ -147,7 +153,13 @@ fn choose<'c>(settings: &'c IssuerSettings, faults: &mut Vec<Fault>) -> Option<N
             ).absent());
             return None;
         }
-        [] => return metadata(settings, faults),
+        // Without an issuer there is nothing to ask, which is told where the table is read.
+        [] => {
+            return settings
+                .issuer
+                .first()
+                .map(|issuer| Named::Metadata(issuer));
+        }
         [_] => {}
         [
             "secret" | "secret_file",
@@ -168,20 +180,30 @@ fn choose<'c>(settings: &'c IssuerSettings, faults: &mut Vec<Fault>) -> Option<N
             return None;
         }
     }
-    (!named.is_empty()).then(|| named.swap_remove(0))
+    let chosen = (!named.is_empty()).then(|| named.swap_remove(0));
+    if !matches!(chosen, Some(Named::Secret(_) | Named::SecretFile(_))) {
+        faults.extend(unheard(settings));
+    }
+    chosen
 }
 
-fn metadata<'c>(settings: &'c IssuerSettings, faults: &mut Vec<Fault>) -> Option<Named<'c>> {
-    let issuer = settings.issuer.first().map(String::as_str);
-    if issuer.is_none() {
-        faults.push(Fault::new(
-            settings.path("issuer"),
-            "nothing",
-            "the issuer's address, under which its metadata and keys are found",
-            "for example `issuer = \"https://idp.example.com\"`, exactly as its tokens say it in `iss`; or name a source of keys, such as `jwks_url`",
-        ).absent());
-    }
-    issuer.map(Named::Metadata)
+/// A previous secret where there is no present one.
+fn unheard(settings: &IssuerSettings) -> Option<Fault> {
+    let keys = &settings.keys;
+    let file = keys.previous_secret_file.as_deref();
+    let key = if keys.previous_secret.is_some() {
+        "previous_secret"
+    } else if file.is_some_and(|file| !file.is_empty()) {
+        "previous_secret_file"
+    } else {
+        return None;
+    };
+    Some(Fault::new(
+        settings.path(key),
+        "a previous secret without a present one",
+        "`secret` or `secret_file` beside it",
+        "it would go unheard: remove it, or name the present secret",
+    ))
 }
 
 /// A source of keys that the configuration names.

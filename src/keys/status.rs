@@ -110,6 +110,21 @@ impl Status {
         }
     }
 
+    /// Of an issuer whose keys are fetched, while a reload is replacing who does that.
+    #[must_use]
+    pub fn reloading(issuer: &str, keys: &KeySet) -> Self {
+        let state = if keys.keys().is_empty() {
+            StateWord::Lacking
+        } else {
+            StateWord::Current
+        };
+        Self {
+            state,
+            source: "a reload is under way".to_owned(),
+            ..Self::local(issuer, keys)
+        }
+    }
+
     /// Of an issuer whose keys are fetched.
     #[must_use]
     pub fn fetched(remote: &Remote, known: &Known) -> Self {
@@ -123,6 +138,10 @@ impl Status {
                     .map(|(metadata, _)| &metadata.jwks_uri);
                 let asked: Vec<_> = match jwks_uri {
                     Some(jwks_uri) => vec![shown(jwks_uri)],
+                    // Keys that a file kept say where they came from.
+                    None if !known.holdings.is_empty() => {
+                        known.holdings.iter().map(|held| shown(&held.url)).collect()
+                    }
                     None => places.iter().map(shown).collect(),
                 };
                 ("metadata", asked)
@@ -134,7 +153,9 @@ impl Status {
         let state = match (has_keys, record.errors.is_empty() && record.succeeded > 0) {
             (true, true) => StateWord::Current,
             (true, false) => StateWord::Stale,
-            (false, true) if matches!(remote.origin, Origin::ByKid(_)) => StateWord::Waiting,
+            (false, _) if matches!(remote.origin, Origin::ByKid(_)) && record.errors.is_empty() => {
+                StateWord::Waiting
+            }
             (false, _) => StateWord::Lacking,
         };
         let seconds = |span: Duration| span.as_secs();

@@ -30,24 +30,31 @@ fn set(kids: &[&str]) -> String {
     format!(r#"{{"keys":[{}]}}"#, keys.join(","))
 }
 
-fn document(text: &str, fresh: Option<u64>) -> Result<Fetched, FetchFault> {
-    Ok(Fetched::Document {
+type Answer = Result<Fetched, FetchFault>;
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands among answers that are failures"
+)]
+fn document(text: &str, fresh: Option<u64>) -> Answer {
+    let document = Fetched::Document {
         text: text.to_owned(),
         etag: None,
         fresh: fresh.map(Duration::from_secs),
-    })
+    };
+    Ok(document)
 }
 
 /// A provider that answers from a list, its last entry for ever.
 #[derive(Default)]
 struct Provider {
-    answers: Mutex<VecDeque<Result<Fetched, FetchFault>>>,
+    answers: Mutex<VecDeque<Answer>>,
     takes: Mutex<Duration>,
     asked: Mutex<Vec<(Instant, Url)>>,
 }
 
 impl Provider {
-    fn answering(answers: impl IntoIterator<Item = Result<Fetched, FetchFault>>) -> Arc<Self> {
+    fn answering(answers: impl IntoIterator<Item = Answer>) -> Arc<Self> {
         let provider = Self::default();
         *provider.answers.lock().unwrap() = answers.into_iter().collect();
         Arc::new(provider)
@@ -57,7 +64,7 @@ impl Provider {
         *self.takes.lock().unwrap() = time;
     }
 
-    fn now_answers(&self, answer: Result<Fetched, FetchFault>) {
+    fn now_answers(&self, answer: Answer) {
         *self.answers.lock().unwrap() = [answer].into();
     }
 
@@ -178,7 +185,7 @@ async fn s14_4_keys_are_asked_for_again_before_they_are_out_of_date() {
         (None, 180, 270),
         (Some(0), 36, 54),
         (Some(7), 36, 54),
-        (Some(1_000_000), 51_840, 77_760),
+        (Some(1_000_000), 25_920, 38_880),
     ] {
         let scene = Scene::new(Provider::answering([document(&set(&["a"]), max_age)]));
         sleep(Duration::from_hours(24 * 8)).await;
@@ -200,7 +207,7 @@ async fn s14_4_max_refresh_shortens_what_the_issuer_says() {
     let remote = remote(|config, _| config.keys.max_refresh = crate::config::Span::seconds(100));
     let provider = Provider::answering([document(&set(&["a"]), Some(86_400))]);
     let scene = Scene::of(remote, Known::default(), provider);
-    sleep(Duration::from_mins(60)).await;
+    sleep(Duration::from_hours(1)).await;
     let gaps = scene.provider.gaps();
     assert!(gaps.iter().all(|gap| *gap <= 100), "{gaps:?}");
 }
@@ -321,7 +328,7 @@ async fn s14_5_the_last_good_keys_serve_through_every_failure() {
             document(&set(&["a"]), Some(60)),
             failure.clone(),
         ]));
-        sleep(Duration::from_mins(60 * 23)).await;
+        sleep(Duration::from_hours(23)).await;
         assert!(scene.provider.asked() > 100, "{failure:?}");
         assert_eq!(scene.kids(), ["a"], "{failure:?}");
         scene.provider.now_answers(document(&set(&["b"]), Some(60)));
@@ -451,13 +458,12 @@ async fn s15_1_stored_keys_are_as_old_as_the_clock_says_whichever_way_it_was_set
     ] {
         let now = Timestamp::from_seconds(at + later);
         let known = Known::from_stored(stored.clone(), &remote, now);
-        assert_eq!(!known.key_set().keys().is_empty(), is_usable, "{later}");
+        assert_eq!(known.is_ok(), is_usable, "{later}");
     }
     // A file of another issuer, or of the same name and another address, is not this one's.
     let mut foreign = stored.clone();
     foreign.origin = "sets at https://evil.example/keys".to_owned();
-    let known = Known::from_stored(foreign, &remote, Timestamp::from_seconds(at));
-    assert!(known.key_set().keys().is_empty());
+    assert!(Known::from_stored(foreign, &remote, Timestamp::from_seconds(at)).is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -466,7 +472,7 @@ async fn a_restart_with_stored_keys_serves_at_once_and_asks() {
     let first = Scene::new(Provider::answering([document(&set(&["a"]), Some(60))]));
     settle().await;
     let stored = first.keyring.known()[0].1.to_stored(&remote);
-    let known = Known::from_stored(stored, &remote, Timestamp::now());
+    let known = Known::from_stored(stored, &remote, Timestamp::now()).unwrap();
     assert_eq!(known.key_set().keys().len(), 1);
     let scene = Scene::of(
         remote,
@@ -495,7 +501,7 @@ async fn whoever_waits_while_a_reload_replaces_the_refresher_decides_again() {
     sleep(Duration::from_secs(1)).await;
     let before = Instant::now();
     drop(scene.keyring.stop());
-    assert_ne!(waiter.await.unwrap(), Waited::Again { is_final: false });
+    assert_eq!(waiter.await.unwrap(), Waited::Again { is_final: false });
     assert!(before.elapsed() <= Duration::from_secs(5));
 }
 

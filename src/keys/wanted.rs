@@ -3,6 +3,7 @@
 //! Anybody can make up names, so few are remembered, fewer are asked for at a time, and those that are asked for most come first: a key
 //! that real people's tokens name is not pushed out by names that are sent once.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// The most names that are remembered.
@@ -13,8 +14,9 @@ const AT_ONCE: usize = 8;
 /// Names that were asked for.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    /// With how often.
-    open: HashMap<Box<str>, u32>,
+    /// With how often, and the number of the first time.
+    open: HashMap<Box<str>, (u32, u64)>,
+    next: u64,
     /// What the last fetch asked for.
     taken: Vec<Box<str>>,
 }
@@ -23,26 +25,24 @@ impl Wanted {
     /// Asks for a name. `false` when there is no room, because every other is asked for more often.
     pub(super) fn add(&mut self, name: &str) -> bool {
         if self.open.len() >= MAX_OPEN && !self.open.contains_key(name) {
-            let once = self.open.iter().find(|(_, count)| **count == 1);
+            let once = self.open.iter().find(|(_, (count, _))| *count == 1);
             let Some(once) = once.map(|(name, _)| name.clone()) else {
                 return false;
             };
             self.open.remove(&once);
         }
-        *self.open.entry(name.into()).or_default() += 1;
+        self.next += 1;
+        let entry = self.open.entry(name.into()).or_insert((0, self.next));
+        entry.0 += 1;
         true
     }
 
     /// The names to ask for now.
     pub(super) fn take(&mut self) -> Vec<Box<str>> {
-        let mut names: Vec<_> = self
-            .open
-            .iter()
-            .map(|(name, count)| (*count, name))
-            .collect();
-        names.sort_by(|one, other| other.cmp(one));
+        let mut names: Vec<_> = self.open.iter().collect();
+        names.sort_by_key(|(_, (count, first))| (Reverse(*count), *first));
         let taken = names.into_iter().take(AT_ONCE);
-        self.taken = taken.map(|(_, name)| name.clone()).collect();
+        self.taken = taken.map(|(name, _)| name.clone()).collect();
         for name in &self.taken {
             self.open.remove(name);
         }

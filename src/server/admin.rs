@@ -4,6 +4,8 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
+use crate::gate::issuers::Supply;
+
 use super::Service;
 
 /// `/healthz`: 200 while the process lives. Trouble with keys or stores is no reason to restart it.
@@ -42,9 +44,9 @@ pub async fn keys(service: web::Data<Service>) -> HttpResponse {
     let issuers = live.gate.issuers.all().iter();
     let all: Vec<_> = issuers
         .map(|issuer| {
-            service
-                .keyring
-                .status(issuer.id, &issuer.name, &issuer.keys)
+            let is_local = issuer.supply == Supply::Local;
+            let keyring = &service.keyring;
+            keyring.status(issuer.id, &issuer.name, &issuer.keys, is_local)
         })
         .collect();
     HttpResponse::Ok()

@@ -173,6 +173,9 @@ impl Default for Metrics {
             "Reloads of the configuration, by result",
             reloads.clone(),
         );
+        for result in ["applied", "refused"] {
+            let _ = reloads.get_or_create_owned(&Reload { result });
+        }
         let reload_failed = Gauge::default();
         registry.register(
             "config_reload_failed",

@@ -1,6 +1,6 @@
 //! The application behind the proxy: it tells what reached it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,7 +107,8 @@ fn serve(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
     }
 }
 
-fn read_headers(reader: &mut BufReader<TcpStream>) -> std::io::Result<Vec<(String, String)>> {
+/// The header lines of a request, up to the blank line behind them.
+pub(crate) fn read_headers(reader: &mut impl BufRead) -> std::io::Result<Vec<(String, String)>> {
     let mut headers = Vec::new();
     loop {
         let mut line = Vec::new();
