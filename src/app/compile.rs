@@ -42,7 +42,7 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
     for settings in &settings {
         let (issuer, found) = issuer(settings, config, now, &mut remotes);
         faults.extend(found);
-        issuers.extend(issuer.map(|issuer| (issuer, settings.spellings())));
+        issuers.extend(issuer);
     }
     let (extract, found) = ExtractRules::compile(config, &settings);
     faults.extend(found);
@@ -55,7 +55,7 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
     }
     // The top level alone describes an issuer to whom every token belongs; with names beside it, `iss` chooses.
     let issuers = if config.issuers.is_empty() {
-        issuers.pop().map(|(issuer, _)| Issuers::sole(issuer))
+        issuers.pop().map(Issuers::sole)
     } else {
         Some(Issuers::named(issuers))
     };
@@ -100,6 +100,7 @@ fn issuer(
         Issuer {
             id,
             name: settings.name.as_str().into(),
+            spellings: settings.spellings().into(),
             keys,
             generation: Generation::next(),
             supply,

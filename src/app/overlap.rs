@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::gate::issuers::Supply;
 use crate::gate::{Issuer, State};
 use crate::jose::VerifyingKey;
+use crate::keys::demo::is_published;
 use crate::keys::{IssuerId, KeySet};
 
 /// Keys that have been replaced, by the name of their issuer, and until when each counts.
@@ -17,8 +18,8 @@ pub(super) struct Retired(HashMap<Arc<str>, Vec<(Arc<VerifyingKey>, Instant)>>);
 
 impl Retired {
     /// What the keys of `new` become: those that `old` had besides count for `overlap` from now on, those that were replaced earlier for
-    /// what is left of theirs. Only keys that stand in the configuration or its files are kept, and only for algorithms that the new
-    /// keys have too.
+    /// what is left of theirs, and never longer than that. Only keys that stand in the configuration or its files are kept, only for the
+    /// same `iss`, and only for algorithms that the new keys have too; published ones never.
     pub(super) fn replace(
         &mut self,
         old: &State,
@@ -29,12 +30,20 @@ impl Retired {
         let mut all = HashMap::new();
         let mut sets = Vec::new();
         for issuer in local(new) {
-            let before = local(old).find(|other| other.name == issuer.name);
+            let before = local(old)
+                .find(|other| other.name == issuer.name && other.spellings == issuer.spellings);
             let mut retired = self.0.remove(&issuer.name).unwrap_or_default();
+            if before.is_none() {
+                // Another issuer has taken the name.
+                retired.clear();
+            }
             for key in before.into_iter().flat_map(|before| before.keys.keys()) {
                 if !retired.iter().any(|(own, _)| own.is_same(key)) {
                     retired.push((Arc::clone(key), now + overlap));
                 }
+            }
+            for (_, until) in &mut retired {
+                *until = (*until).min(now + overlap);
             }
             retired.retain(|(key, until)| *until > now && may_stay(key, &issuer.keys));
             if !retired.is_empty() {
@@ -89,7 +98,9 @@ fn local(state: &State) -> impl Iterator<Item = &Arc<Issuer>> {
 /// Whether a key that is not among the new ones may count beside them.
 fn may_stay(old: &VerifyingKey, new: &KeySet) -> bool {
     let covers = |key: &Arc<VerifyingKey>| old.algorithms().all(|algorithm| key.allows(algorithm));
-    new.keys().iter().any(covers) && !new.keys().iter().any(|key| key.is_same(old))
+    new.keys().iter().any(covers)
+        && !new.keys().iter().any(|key| key.is_same(old))
+        && !is_published(old.thumbprint())
 }
 
 fn with(new: &KeySet, retired: &[(Arc<VerifyingKey>, Instant)]) -> KeySet {

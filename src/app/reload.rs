@@ -35,16 +35,21 @@ pub struct ConfigSource {
 }
 
 impl ConfigSource {
-    /// Reads the configuration for the start. `named` is what an earlier reading gave: its files are looked at before they are read, so
-    /// that no change in between is missed.
+    /// Reads the configuration for the start. `named` is what an earlier reading gave: its files are looked at before they are read again,
+    /// so that no change in between is missed. What can be read only once, such as a pipe, is not read again.
     #[must_use]
     pub fn open(
-        named: &Loaded,
+        named: Loaded,
         read: impl Fn() -> Loaded + Send + Sync + 'static,
     ) -> (Self, Loaded) {
-        let files = files_of(named);
+        let files = files_of(&named);
         let seen = Snapshot::of(&files);
-        let loaded = read();
+        let is_file = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|facts| facts.is_file());
+        let loaded = if named.file.as_ref().is_none_or(is_file) {
+            read()
+        } else {
+            named
+        };
         let source = Self {
             read: Arc::new(read),
             files,
@@ -129,12 +134,12 @@ impl Reloader {
         } else {
             self.source.files.extend(judged.files);
         }
-        let now = Snapshot::of(&self.source.files);
         // What has changed since it was judged shall be judged again.
-        self.source.seen = if now.agrees_with(&judged.seen) {
-            now
-        } else {
-            judged.seen
+        let files = self.source.files.clone();
+        let now = tokio::task::spawn_blocking(move || Snapshot::of(&files)).await;
+        self.source.seen = match now {
+            Ok(now) if now.agrees_with(&judged.seen) => now,
+            _ => judged.seen,
         };
         judged.faults.iter().for_each(tell);
         let Some(plan) = plan else {
@@ -197,12 +202,19 @@ impl Reloader {
             .filter(|(_, remote)| !known.iter().any(|(other, _)| is_same(other, remote)))
             .cloned()
             .collect();
-        let mut fresh: Vec<(Remote, Known)> = ask(new, None)
-            .await
-            .into_iter()
-            .filter(|asked| !asked.known.holdings.is_empty())
-            .map(|asked| (asked.remote, asked.known))
-            .collect();
+        let mut fresh: Vec<(Remote, Known)> = Vec::new();
+        for asked in ask(new, None).await {
+            for error in &asked.known.record.errors {
+                tracing::error!(
+                    issuer.name = %asked.remote.name,
+                    error = %error.escape_debug(),
+                    "the keys of an issuer that the reload brings cannot be fetched"
+                );
+            }
+            if !asked.known.holdings.is_empty() {
+                fresh.push((asked.remote, asked.known));
+            }
+        }
         fresh.extend(keyring.stop());
         let (mut live, planned) = with_known(plan.live, plan.remotes, &fresh);
         let before = self.service.live.load_full();
@@ -215,7 +227,7 @@ impl Reloader {
 }
 
 fn is_same(one: &Remote, other: &Remote) -> bool {
-    one.name == other.name && one.origin == other.origin
+    one.name == other.name && one.origin == other.origin && one.access == other.access
 }
 
 /// Reads until what was read is what is there: a file may change in the middle. `files` are those that were named last.
@@ -230,7 +242,17 @@ fn judge(read: &Read, metrics: &crate::telemetry::Metrics, mut files: BTreeSet<P
         let is_whole = named == files && Snapshot::of(&files) == seen;
         files = named;
         if is_whole || readings == MAX_READINGS {
-            let faults = joined(loaded.faults, found, loaded.file.as_deref());
+            let mut faults = joined(loaded.faults, found, loaded.file.as_deref());
+            let file = loaded
+                .file
+                .map_or_else(String::new, |file| file.display().to_string());
+            if !is_whole {
+                faults.push(unfit(&file, "files that change while they are read"));
+            }
+            // An environment that names the keys makes a whole configuration of nothing, without the rules that stood in the file.
+            if loaded.is_empty {
+                faults.push(unfit(&file, "an empty file"));
+            }
             return Judged {
                 plan,
                 faults,
@@ -239,6 +261,15 @@ fn judge(read: &Read, metrics: &crate::telemetry::Metrics, mut files: BTreeSet<P
             };
         }
     }
+}
+
+fn unfit(file: &str, found: &str) -> Fault {
+    Fault::new(
+        file,
+        found,
+        "a whole configuration",
+        "write to another file and rename it into place; a service without any rule of its file has to be started so",
+    )
 }
 
 fn files_of(loaded: &Loaded) -> BTreeSet<PathBuf> {

@@ -128,7 +128,10 @@ impl Bound {
             .thread_name("jwtgate-main")
             .enable_all()
             .build()?;
-        runtime.block_on(self.serve(source))
+        let served = runtime.block_on(self.serve(source));
+        // A name that nobody resolves, or a disk that hangs, must not keep the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        served
     }
 
     async fn serve(self, source: Option<ConfigSource>) -> Result<(), StartError> {
@@ -294,7 +297,7 @@ pub(super) fn with_known(
         let of_same = known
             .iter()
             .find(|(other, _)| other.name == remote.name && other.origin == remote.origin)
-            .map(|(_, known)| known.clone().judged_for(&remote));
+            .map(|(before, known)| known.clone().judged_for(before, &remote));
         let known = of_same.unwrap_or_else(|| stored(&remote));
         if let Some(with_keys) = live.with_keys(id, &known.key_set()) {
             live = with_keys;

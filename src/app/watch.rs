@@ -4,19 +4,20 @@
 //! Kubernetes does with `..data`), is another file, and a watch on the old one would see nothing. What counts in the end is the bytes, so
 //! an event too many costs a reading, and one too few is made good by looking again every half minute.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout};
 
 /// How long files must rest before they are read: an editor or a tool may still be writing.
 const REST: Duration = Duration::from_millis(200);
-/// How long they may keep changing before they are read all the same.
-const MOST_REST: Duration = Duration::from_secs(2);
 /// How often files are looked at without an event: network file systems tell nothing.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -25,17 +26,35 @@ pub(super) struct Watch {
     /// Kept for its thread; `None` where the system lets nobody watch.
     _watcher: Option<RecommendedWatcher>,
     events: mpsc::Receiver<()>,
+    /// Files that somebody is writing: they are not read before they are closed, since half a configuration may be a valid one.
+    writing: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl Watch {
     /// Begins to watch.
     pub(super) fn over(files: &BTreeSet<PathBuf>) -> Self {
         let (tell, events) = mpsc::channel(1);
+        let writing = Arc::<Mutex<HashSet<PathBuf>>>::default();
+        let written = Arc::clone(&writing);
         let told = move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too; whoever waits is told once.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = tell.try_send(());
+            let Ok(event) = event else { return };
+            let is_close = event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
+            // Reading a file is an event too.
+            if event.kind.is_access() && !is_close {
+                return;
             }
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_write = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+            for path in event.paths {
+                if is_write {
+                    written.insert(path);
+                } else {
+                    // Closed, renamed or removed.
+                    written.remove(&path);
+                }
+            }
+            // Whoever waits is told once.
+            let _ = tell.try_send(());
         };
         let watcher = notify::recommended_watcher(told).map(|mut watcher| {
             for folder in folders(files) {
@@ -52,22 +71,28 @@ impl Watch {
                 })
                 .ok(),
             events,
+            writing,
         }
     }
 
-    /// Waits until something may have changed and rests again.
+    /// Waits until something may have changed, rests again, and is being written by nobody.
     pub(super) async fn changed(&mut self) {
         tokio::select! {
             Some(()) = self.events.recv() => {}
-            () = sleep(LOOK) => return,
+            () = sleep(LOOK) => {}
         }
-        let latest = Instant::now() + MOST_REST;
-        while Instant::now() < latest {
-            let rested = timeout_at(latest.min(Instant::now() + REST), self.events.recv()).await;
-            if rested.is_err() {
+        loop {
+            let patience = if self.is_written() { LOOK } else { REST };
+            // A file that is held open and not written to for so long is read as it is.
+            if timeout(patience, self.events.recv()).await.is_err() {
                 return;
             }
         }
+    }
+
+    fn is_written(&self) -> bool {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        !writing.is_empty()
     }
 }
 
@@ -89,6 +114,9 @@ fn folders(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     folders
 }
 
+/// The part of a file that is looked at for changes.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
 /// The digest of each file's bytes; `None` for one that cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Snapshot(Vec<(PathBuf, Option<Vec<u8>>)>);
@@ -97,7 +125,13 @@ impl Snapshot {
     /// Reads the files.
     pub(super) fn of(files: &BTreeSet<PathBuf>) -> Self {
         let digest = |file: &PathBuf| {
-            let bytes = zeroize::Zeroizing::new(std::fs::read(file).ok()?);
+            // A pipe can be read once, and not here.
+            if !std::fs::metadata(file).ok()?.is_file() {
+                return None;
+            }
+            let mut bytes = zeroize::Zeroizing::new(Vec::new());
+            let opened = std::fs::File::open(file).ok()?;
+            opened.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
             Some(digest::digest(&digest::SHA256, &bytes).as_ref().to_vec())
         };
         Self(
@@ -154,7 +188,7 @@ mod tests {
         ];
         for (index, change) in changes.into_iter().enumerate() {
             change();
-            let seen = tokio::time::timeout(Duration::from_secs(10), watch.changed()).await;
+            let seen = timeout(Duration::from_secs(10), watch.changed()).await;
             assert!(seen.is_ok(), "change {index} was not seen");
             let after = Snapshot::of(&files);
             assert_ne!(before, after, "change {index}");

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let named = arguments.config.load();
     let file = named.file.clone();
-    let (source, loaded) = ConfigSource::open(&named, move || load(file.as_deref(), environment()));
+    let (source, loaded) = ConfigSource::open(named, move || load(file.as_deref(), environment()));
     let (plan, found) = app::plan(&loaded.config, Timestamp::now());
     let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let Some(plan) = plan.filter(|_| !crate::config::fault::any_stops(&faults)) else {

@@ -242,10 +242,14 @@ impl Config {
                 .iter()
                 .map(|tenant| tenant.to_ascii_lowercase())
                 .collect(),
-            audience: table
-                .audience
-                .clone()
-                .unwrap_or_else(|| self.expected_audience.clone()),
+            // Where tokens name no audience, that of the others says nothing.
+            audience: table.audience.clone().unwrap_or_else(|| {
+                if known.is_some_and(|known| known.has_no_audience) {
+                    "".into()
+                } else {
+                    self.expected_audience.clone()
+                }
+            }),
             audience_claim: table
                 .audience_claim
                 .clone()

@@ -19,6 +19,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// What is wrong with its form.
     pub faults: Vec<Fault>,
+    /// Whether there is a file and it holds no key at all.
+    pub is_empty: bool,
 }
 
 /// Where a configuration is looked for when no command line names one and `JWTGATE_CONFIG` is not set.
@@ -43,6 +45,7 @@ pub fn load(
     let mut value = file
         .as_deref()
         .map_or_else(|| Value::Object(Map::new()), |path| read(path, &mut faults));
+    let is_empty = file.is_some() && value.as_object().is_none_or(Map::is_empty);
     judge(schema, &mut value, "", &mut faults);
     let overlay = from_environment(schema, environment, &mut faults);
     let value = merge(value, overlay);
@@ -59,6 +62,7 @@ pub fn load(
         config,
         file,
         faults,
+        is_empty,
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Issuer {
     pub id: IssuerId,
     /// Its name in the configuration: what logs and metrics say.
     pub name: Arc<str>,
+    /// What its tokens say in `iss`; empty: anything.
+    pub spellings: Arc<[String]>,
     /// The keys it signs with.
     pub keys: KeySet,
     /// Which keys these are: what was verified by others counts no more.
@@ -84,11 +86,16 @@ impl Issuers {
 
     /// Issuers that are told apart by `iss`, each with every spelling of its own.
     #[must_use]
-    pub fn named(issuers: Vec<(Issuer, Vec<String>)>) -> Self {
+    pub fn named(issuers: Vec<Issuer>) -> Self {
         let mut by_iss = HashMap::default();
         let mut all = Vec::new();
-        for (index, (issuer, spellings)) in issuers.into_iter().enumerate() {
-            by_iss.extend(spellings.into_iter().map(|iss| (iss.into(), index)));
+        for (index, issuer) in issuers.into_iter().enumerate() {
+            by_iss.extend(
+                issuer
+                    .spellings
+                    .iter()
+                    .map(|iss| (iss.as_str().into(), index)),
+            );
             all.push(Arc::new(issuer));
         }
         Self {
@@ -145,6 +152,7 @@ impl Issuers {
             Arc::new(Issuer {
                 id,
                 name: Arc::clone(&issuer.name),
+                spellings: Arc::clone(&issuer.spellings),
                 keys: keys.clone(),
                 generation: Generation::next(),
                 supply: issuer.supply,

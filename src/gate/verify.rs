@@ -297,11 +297,10 @@ fn missed(
     }
 }
 
-/// No key that may judge the token has signed it. Where the issuer publishes keys without names, a new one cannot be known by its name.
+/// No key that may judge the token has signed it. A token that names no key may be signed by a newer one (OpenID Connect Core §10.1 lets
+/// an issuer with a single key leave the name out).
 fn unverified(issuer: &Issuer, kid: Option<&str>, failure: Failure) -> Failure {
-    let is_nameless = kid.is_none()
-        && issuer.supply == Supply::Set
-        && issuer.keys.keys().iter().any(|key| key.kid().is_none());
+    let is_nameless = kid.is_none() && issuer.supply == Supply::Set;
     let newer = is_nameless.then_some(MissingKey {
         issuer: issuer.id,
         want: Want::NewerKeys,

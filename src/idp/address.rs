@@ -103,6 +103,15 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
+/// Whether a name leads to an address in a private network, as far as it leads anywhere.
+pub async fn leads_into_private(url: &Url) -> bool {
+    let Some(Host::Domain(name)) = url.host() else {
+        return !is_public_or_named(url);
+    };
+    let found = tokio::net::lookup_host((name, 0)).await;
+    found.is_ok_and(|mut found| found.any(|address| !is_public(address.ip())))
+}
+
 /// Resolves names to public addresses only.
 #[derive(Debug)]
 pub(super) struct PublicOnly;

@@ -117,7 +117,13 @@ pub enum FetchFault {
 }
 
 impl FetchFault {
-    /// Whether the answer says for certain that there is no such document.
+    /// Whether the answer says for certain that a document is no more.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Status(404 | 410))
+    }
+
+    /// Whether the answer says that there is no such document. Object stores say 403 of what they do not have.
     #[must_use]
     pub const fn is_absence(&self) -> bool {
         matches!(self, Self::Status(403 | 404 | 410))

@@ -77,7 +77,11 @@ impl Jwk {
             && private.iter().any(|name| members.get(name).is_some());
         Ok(Self {
             kid: text(&members, "kid")?.map(str::to_owned),
-            issuer: text(&members, "issuer")?.map(str::to_owned),
+            // A member that no standard knows may be anything.
+            issuer: members
+                .get("issuer")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
             algorithm,
             material,
             has_private_members,

@@ -175,6 +175,12 @@ impl VerifyingKey {
         }
     }
 
+    /// What tells it from other keys of a set.
+    #[must_use]
+    pub fn identity(&self) -> (Option<&str>, &str, Option<&str>) {
+        (self.kid(), self.thumbprint(), self.issuer())
+    }
+
     /// Whether the two are the same material under the same name for the same algorithms and issuer.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

@@ -99,8 +99,8 @@ impl Keyring {
         for Planned { id, remote, known } in planned {
             let fetch = fetch(&remote);
             let shared = Arc::new(Shared::new(id, remote, known));
-            let refresher = Refresher::new(Arc::clone(&shared), fetch, Arc::clone(install));
-            let task = Arc::new(Task(tokio::spawn(refresher.run())));
+            let run = Refresher::run_on(Arc::clone(&shared), fetch, Arc::clone(install));
+            let task = Arc::new(Task(tokio::spawn(run)));
             running.insert(id, Running { shared, task });
         }
         self.running.store(Arc::new(running));
@@ -172,7 +172,10 @@ impl Keyring {
             Want::Key(kid) => match shared.want(kid) {
                 Asking::Asked => Some(&**kid),
                 Asking::Impossible => return Waited::Again { is_final: true },
-                Asking::Full => return Waited::NotNow(SOON),
+                Asking::Full => {
+                    shared.demand.notify_one();
+                    return Waited::NotNow(SOON);
+                }
             },
         };
         if !seen.is_fetching() && missing.want != Want::AnyKey {

@@ -65,10 +65,15 @@ pub struct Holding {
 const LEAST_FRESH: Duration = Duration::from_mins(1);
 
 impl Known {
-    /// What is known, judged again: for an issuer whose settings may have changed.
+    /// What is known, judged again: for an issuer whose settings may have changed since `before`. Its metadata is asked for anew.
     #[must_use]
-    pub fn judged_for(mut self, remote: &Remote) -> Self {
+    pub fn judged_for(mut self, before: &Remote, remote: &Remote) -> Self {
+        self.metadata = None;
+        let (old, new) = (before.pace.max_stale, remote.pace.max_stale);
+        let now = Instant::now();
         self.holdings.retain_mut(|holding| {
+            let shifted = (holding.stale_at + new).checked_sub(old);
+            holding.stale_at = shifted.unwrap_or(now);
             match remote.judge(&holding.text, holding.kid.as_deref()) {
                 Ok(judged) => holding.judged = judged,
                 Err(_) => return false,

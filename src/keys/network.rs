@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::idp::address::{self, Unfit};
 use crate::idp::client::{Get, ProxySetting, Settings};
 use crate::idp::{Client, FetchFault};
 
@@ -13,9 +14,9 @@ use super::remote::{Access, Remote};
 pub struct Network {
     access: Access,
     timeout: Duration,
-    /// Clients that could be made: plain, with TLS, with TLS to public addresses only. One that cannot be made, for want of a trust store,
+    /// Clients that could be made: plain and with TLS, each to anywhere and to public addresses only. One that cannot be made, for want of a trust store,
     /// is tried again at the next fetch.
-    clients: Mutex<[Option<Client>; 3]>,
+    clients: Mutex<[[Option<Client>; 2]; 2]>,
 }
 
 impl Network {
@@ -31,12 +32,9 @@ impl Network {
 
     fn client(&self, is_tls: bool, is_public_only: bool) -> Result<Client, FetchFault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let [plain, anywhere, public] = &mut *clients;
-        let slot = match (is_tls, is_public_only) {
-            (false, _) => plain,
-            (true, false) => anywhere,
-            (true, true) => public,
-        };
+        let [plain, tls] = &mut *clients;
+        let [anywhere, public] = if is_tls { tls } else { plain };
+        let slot = if is_public_only { public } else { anywhere };
         if let Some(client) = slot {
             return Ok(client.clone());
         }
@@ -45,8 +43,8 @@ impl Network {
             authorities: self.access.authorities.clone(),
             proxy: self.access.proxy.clone(),
             timeout: self.timeout,
-            // Behind a proxy it is the proxy that resolves names. What the environment says may concern other hosts only.
-            is_public_only: is_public_only && !matches!(self.access.proxy, ProxySetting::Url(_)),
+            // Behind a proxy it is the proxy that resolves names.
+            is_public_only: is_public_only && self.access.proxy == ProxySetting::None,
         })?;
         *slot = Some(client.clone());
         Ok(client)
@@ -57,6 +55,11 @@ impl Fetch for Network {
     fn get<'f>(&'f self, get: Get<'f>, is_public_only: bool) -> Fetching<'f> {
         Box::pin(async move {
             let is_tls = get.url.scheme() == "https" || self.access.proxy != ProxySetting::None;
+            // What the environment says may concern other hosts only, so the name is looked at before.
+            let may_be_direct = self.access.proxy == ProxySetting::Environment;
+            if is_public_only && may_be_direct && address::leads_into_private(get.url).await {
+                return Err(FetchFault::Transport(Unfit::Private.to_string()));
+            }
             self.client(is_tls, is_public_only)?.get(get).await
         })
     }

@@ -8,23 +8,25 @@
 //! A demand is met at once unless the last fetch began less than the cooldown ago; then when that is over. Whatever comes of a fetch,
 //! good keys serve on until they are too old. Time is monotonic here: a clock that is set moves nothing.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use futures_util::FutureExt as _;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 use url::Url;
 
 use crate::clock::Timestamp;
 use crate::idp::client::Get;
-use crate::idp::discovery::{self, Metadata};
 use crate::idp::{FetchFault, Fetched, freshness};
 
+use super::gather::{Gathered, Gathering, Scope, Target};
 use super::known::Holding;
-use super::remote::Origin;
+use super::remote::Judged;
 use super::set::KeySet;
-use super::shared::{IssuerId, Shared, lock};
+use super::shared::{IssuerId, Progress, Shared, lock};
 use super::store;
 
 /// What comes of a fetch, at some time.
@@ -41,19 +43,10 @@ pub type Install = Arc<dyn Fn(IssuerId, KeySet) + Send + Sync>;
 
 /// The most keys that are kept where each has an address of its own.
 const MAX_BY_KID: usize = 64;
+/// Longer than anything is waited for.
+const FAR: Duration = Duration::from_hours(24);
 /// The longest time between two tries while old keys serve.
 const MAX_RETRY: Duration = Duration::from_mins(1);
-/// How long metadata holds. Where the keys are changes less often than the keys.
-const METADATA: Duration = Duration::from_hours(24);
-
-/// A document to ask for.
-struct Target {
-    url: Url,
-    kid: Option<Box<str>>,
-    /// Whether metadata of another host named it.
-    is_elsewhere: bool,
-}
-
 /// The task.
 pub struct Refresher {
     shared: Arc<Shared>,
@@ -63,6 +56,8 @@ pub struct Refresher {
     failures: u32,
     is_demanded: bool,
     refresh_at: Option<Instant>,
+    /// What writes to disk, which may take its time.
+    storing: Option<JoinHandle<()>>,
 }
 
 impl Refresher {
@@ -78,16 +73,32 @@ impl Refresher {
             failures: 0,
             is_demanded: false,
             refresh_at: None,
+            storing: None,
         }
     }
 
-    /// Keeps the keys current, for ever.
-    pub async fn run(mut self) {
+    /// Keeps the keys current, for ever. A panic is a bug, and is told by the panic hook; the issuer is asked again all the same.
+    pub async fn run_on(shared: Arc<Shared>, fetch: Arc<dyn Fetch>, install: Install) {
+        loop {
+            let refresher = Self::new(
+                Arc::clone(&shared),
+                Arc::clone(&fetch),
+                Arc::clone(&install),
+            );
+            let _ = AssertUnwindSafe(refresher.run()).catch_unwind().await;
+            // Nobody shall wait for a fetch that has ended like this.
+            let end = |progress: &mut Progress| progress.ended = progress.begun;
+            shared.progress.send_modify(end);
+            tokio::time::sleep(shared.remote.pace.cooldown).await;
+        }
+    }
+
+    async fn run(mut self) {
         loop {
             let due = self.due();
             lock(&self.shared.known).record.next = Some(due);
             let stale_at = lock(&self.shared.known).stale_at();
-            let far = Instant::now() + Duration::from_hours(24);
+            let far = Instant::now() + FAR;
             tokio::select! {
                 biased;
                 () = sleep_until(stale_at.unwrap_or(far)), if stale_at.is_some() => self.drop_stale(),
@@ -104,7 +115,7 @@ impl Refresher {
         let known = lock(&self.shared.known);
         // Nobody has said yet for which key to ask.
         if self.shared.is_by_kid() && known.holdings.is_empty() && !self.is_demanded {
-            return now + METADATA;
+            return now + FAR;
         }
         let Some(begun) = known.last_begun else {
             return now;
@@ -138,34 +149,38 @@ impl Refresher {
         });
         let is_demanded = self.forget_demand().await;
         // Where each key is fetched by itself, a demand concerns one of them, and leaves the others to their time.
-        let is_partial = is_demanded && self.shared.is_by_kid();
+        let is_due = self.refresh_at.is_some_and(|at| at <= begun);
+        let is_partial = is_demanded && !is_due && self.shared.is_by_kid();
         let deadline = begun + self.shared.remote.pace.timeout;
-        let (targets, results, mut errors) = self.gather(is_partial, deadline).await;
+        let scope = Scope {
+            is_demanded,
+            is_partial,
+        };
+        let (targets, results, mut errors) = self.gather(scope, deadline).await;
+        let is_reached = results.iter().any(Result::is_ok);
         for (target, result) in targets.iter().zip(results) {
-            if let Err(error) = self.take(target, result) {
+            if let Err(error) = self.take(target, result, is_reached) {
                 errors.push(error);
             }
         }
         if errors.is_empty() && !is_partial {
             self.keep_only(&targets);
         }
+        let is_complete = errors.is_empty();
         self.end(errors, is_partial);
-        self.store().await;
+        self.store(is_complete);
     }
 
     /// Asks for everything. Keys that get too old meanwhile are used no more.
-    async fn gather(
-        &self,
-        is_partial: bool,
-        deadline: Instant,
-    ) -> (Vec<Target>, Vec<Result<Fetched, FetchFault>>, Vec<String>) {
-        let asking = async {
-            let mut errors = Vec::new();
-            let targets = self.targets(is_partial, deadline, &mut errors).await;
-            let fetches = targets.iter().map(|target| self.fetch(target, deadline));
-            let results = join_all(fetches).await;
-            (targets, results, errors)
+    async fn gather(&self, scope: Scope, deadline: Instant) -> Gathered {
+        let asking = Gathering {
+            shared: &self.shared,
+            fetch: &*self.fetch,
+            is_after_failure: self.failures > 0,
+            scope,
+            deadline,
         };
+        let asking = asking.all();
         tokio::pin!(asking);
         loop {
             let stale_at = lock(&self.shared.known).stale_at();
@@ -186,122 +201,13 @@ impl Refresher {
         }
     }
 
-    /// What to ask for.
-    async fn targets(
-        &self,
-        is_partial: bool,
-        deadline: Instant,
-        errors: &mut Vec<String>,
-    ) -> Vec<Target> {
-        let whole = |url: &Url| Target {
-            url: url.clone(),
-            kid: None,
-            is_elsewhere: false,
-        };
-        match &self.shared.remote.origin {
-            Origin::Sets(urls) => urls.iter().map(whole).collect(),
-            Origin::ByKid(_) => {
-                let known = lock(&self.shared.known);
-                let held = known.holdings.iter().filter(|_| !is_partial);
-                let held = held.filter_map(|held| held.kid.clone());
-                let names = held.chain(lock(&self.shared.wanted).take());
-                let target = |kid: Box<str>| {
-                    Some(Target {
-                        url: self.shared.remote.url_of_kid(&kid)?,
-                        kid: Some(kid),
-                        is_elsewhere: false,
-                    })
-                };
-                names.filter_map(target).collect()
-            }
-            Origin::Metadata { issuer, places } => {
-                let metadata = self.metadata(issuer, places, deadline, errors).await;
-                metadata
-                    .into_iter()
-                    .map(|metadata| Target {
-                        is_elsewhere: metadata.is_elsewhere,
-                        ..whole(&metadata.jwks_uri)
-                    })
-                    .collect()
-            }
-        }
-    }
-
-    /// What the metadata says, asked for again when it is old or something failed. What it said before counts on while it cannot be had.
-    async fn metadata(
-        &self,
-        issuer: &str,
-        places: &[Url],
-        deadline: Instant,
-        errors: &mut Vec<String>,
-    ) -> Option<Metadata> {
-        let known = lock(&self.shared.known).metadata.clone();
-        if let Some((metadata, at)) = &known
-            && self.failures == 0
-            && at.elapsed() < METADATA
-        {
-            return Some(metadata.clone());
-        }
-        let mut told = Vec::new();
-        for place in places {
-            let target = Target {
-                url: place.clone(),
-                kid: None,
-                is_elsewhere: false,
-            };
-            let found = match self.fetch_anew(&target, deadline).await {
-                Ok(Fetched::Document { text, .. }) => {
-                    let danger = self.shared.remote.access.danger_allow_http;
-                    discovery::read(&text, place, issuer, danger).map_err(|fault| fault.to_string())
-                }
-                Ok(Fetched::NotModified { .. }) => Err(FetchFault::NothingToCompare.to_string()),
-                Err(fault) => Err(fault.to_string()),
-            };
-            match found {
-                Ok(metadata) => {
-                    let now = Instant::now();
-                    lock(&self.shared.known).metadata = Some((metadata.clone(), now));
-                    return Some(metadata);
-                }
-                Err(error) => told.push(format!("{}: {error}", shown(place))),
-            }
-        }
-        errors.push(format!("no metadata: {}", told.join("; ")));
-        known.map(|(metadata, _)| metadata)
-    }
-
-    async fn fetch(&self, target: &Target, deadline: Instant) -> Result<Fetched, FetchFault> {
-        let etag = lock(&self.shared.known)
-            .holding(&target.url)
-            .and_then(|holding| holding.etag.clone());
-        self.fetch_with(target, etag.as_deref(), deadline).await
-    }
-
-    async fn fetch_anew(&self, target: &Target, deadline: Instant) -> Result<Fetched, FetchFault> {
-        self.fetch_with(target, None, deadline).await
-    }
-
-    async fn fetch_with(
+    /// Takes what came of asking for a document; `is_reached`: another came from there in the same fetch. What was good before stays unless something as good has come.
+    fn take(
         &self,
         target: &Target,
-        etag: Option<&str>,
-        deadline: Instant,
-    ) -> Result<Fetched, FetchFault> {
-        let bearer_file = self.shared.remote.access.bearer_file.as_deref();
-        let get = Get {
-            url: &target.url,
-            etag,
-            // It is for the issuer, and not for another host that its metadata names.
-            bearer_file: bearer_file.filter(|_| !target.is_elsewhere),
-        };
-        let fetch = self.fetch.get(get, target.is_elsewhere);
-        timeout_at(deadline, fetch)
-            .await
-            .unwrap_or(Err(FetchFault::Timeout))
-    }
-
-    /// Takes what came of asking for a document. What was good before stays unless something as good has come.
-    fn take(&self, target: &Target, result: Result<Fetched, FetchFault>) -> Result<(), String> {
+        result: Result<Fetched, FetchFault>,
+        is_reached: bool,
+    ) -> Result<(), String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", shown(&target.url));
         let now = Instant::now();
         let stale_at = now + self.shared.remote.pace.max_stale;
@@ -310,6 +216,11 @@ impl Refresher {
             Ok(fetched) => fetched,
             // A key of its own address that is gone has been withdrawn; one that never was is no failure.
             Err(fault) if target.kid.is_some() && fault.is_absence() => {
+                let is_held = known.holding(&target.url).is_some();
+                if is_held && !is_reached && !fault.is_gone() {
+                    // Somebody in between may refuse, and the key is still good.
+                    return Err(told(&fault));
+                }
                 known.holdings.retain(|holding| holding.url != target.url);
                 return Ok(());
             }
@@ -324,29 +235,19 @@ impl Refresher {
                 let Some(held) = held else {
                     return Err(told(&FetchFault::NothingToCompare));
                 };
-                held.fresh = fresh.unwrap_or(held.fresh);
+                let before = Some(held.fresh).filter(|fresh| !fresh.is_zero());
+                held.fresh = fresh.or(before).unwrap_or(freshness::UNSTATED);
                 held.checked_at = Timestamp::now();
                 held.stale_at = stale_at;
             }
             Fetched::Document { text, etag, fresh } => {
-                let remote = &self.shared.remote;
-                let judged = remote
-                    .judge(&text, target.kid.as_deref())
-                    .map_err(|why| told(&why))?;
-                let is_new = known
-                    .holding(&target.url)
-                    .is_none_or(|held| *held.text != *text);
-                if is_new {
-                    for note in &judged.notes {
-                        tracing::warn!(
-                            issuer.name = %remote.name,
-                            url = shown(&target.url),
-                            note = %note.escape_debug(),
-                            "something in the key set was left out or is odd"
-                        );
-                    }
+                let judged = self.shared.remote.judge(&text, target.kid.as_deref());
+                let judged = judged.map_err(|why| told(&why))?;
+                let held = known.holding(&target.url);
+                if held.is_none_or(|held| *held.text != *text) {
+                    self.tell(&target.url, &judged);
                 }
-                if target.kid.is_some() && known.holdings.len() >= MAX_BY_KID {
+                if target.kid.is_some() && held.is_none() && known.holdings.len() >= MAX_BY_KID {
                     known.holdings.remove(0);
                 }
                 known.put(Holding {
@@ -364,6 +265,18 @@ impl Refresher {
         Ok(())
     }
 
+    /// Tells what was left out of a document that has not been seen before.
+    fn tell(&self, url: &Url, judged: &Judged) {
+        for note in &judged.notes {
+            tracing::warn!(
+                issuer.name = %self.shared.remote.name,
+                url = shown(url),
+                note = %note.escape_debug(),
+                "something in the key set was left out or is odd"
+            );
+        }
+    }
+
     /// Drops documents from addresses that are no longer the issuer's, in the order in which the present ones are asked.
     fn keep_only(&self, targets: &[Target]) {
         let mut known = lock(&self.shared.known);
@@ -377,11 +290,14 @@ impl Refresher {
     fn end(&mut self, errors: Vec<String>, is_partial: bool) {
         let is_complete = errors.is_empty();
         self.failures = if is_complete { 0 } else { self.failures + 1 };
-        if is_complete && !(is_partial && self.refresh_at.is_some()) {
+        if is_complete {
             let pace = self.shared.remote.pace;
             let fresh = lock(&self.shared.known).fresh(pace.max_refresh);
             // However long the issuer's answers hold, half the time for which keys may go without news is left for trouble.
-            self.refresh_at = Some(Instant::now() + with_jitter(fresh.min(pace.max_stale / 2)));
+            let next = Instant::now() + with_jitter(fresh.min(pace.max_stale / 2));
+            // What was not asked for keeps its time.
+            let kept = self.refresh_at.filter(|_| is_partial);
+            self.refresh_at = Some(kept.map_or(next, |kept| kept.min(next)));
         }
         self.install();
         for error in &errors {
@@ -441,26 +357,37 @@ impl Refresher {
         (self.install)(self.shared.id, set);
     }
 
-    async fn store(&self) {
+    /// Keeps what is known on disk, beside everything else: a disk that hangs must not keep keys from being fetched, or from getting too
+    /// old. While it does, what comes is kept the next time.
+    fn store(&mut self, is_complete: bool) {
         let Some(file) = self.shared.remote.store.clone() else {
             return;
         };
-        let stored = lock(&self.shared.known).to_stored(&self.shared.remote);
-        if stored.documents.is_empty() {
-            // What an earlier run kept may still be of use.
+        let is_writing = |storing: &JoinHandle<()>| !storing.is_finished();
+        if self.storing.as_ref().is_some_and(is_writing) {
             return;
         }
-        let written = tokio::task::spawn_blocking(move || store::write(&file, &stored)).await;
-        let error = match written {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        tracing::warn!(
-            issuer.name = %self.shared.remote.name,
-            error,
-            "fetched keys cannot be kept on disk: a restart while the issuer is down would be without keys"
-        );
+        let stored = lock(&self.shared.known).to_stored(&self.shared.remote);
+        // Without anything fetched, what an earlier run kept may still be of use; unless all has been withdrawn.
+        let is_nothing = stored.documents.is_empty();
+        if is_nothing && !is_complete {
+            return;
+        }
+        let name = Arc::clone(&self.shared.remote.name);
+        self.storing = Some(tokio::task::spawn_blocking(move || {
+            let written = if is_nothing {
+                store::remove(&file)
+            } else {
+                store::write(&file, &stored)
+            };
+            if let Err(error) = written {
+                tracing::warn!(
+                    issuer.name = %name,
+                    %error,
+                    "fetched keys cannot be kept on disk: a restart while the issuer is down would be without keys"
+                );
+            }
+        }));
     }
 }
 

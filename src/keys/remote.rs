@@ -95,7 +95,8 @@ fn parse(text: &str, path: &str, config: &Config, faults: &mut Vec<Fault>) -> Op
         let found = if text.contains('@') {
             "what is no address".to_owned()
         } else {
-            format!("`{text}`, which is no address")
+            let (before, _) = text.split_once('?').unwrap_or((text, ""));
+            format!("`{before}`, which is no address")
         };
         faults.push(Fault::new(
             path,
@@ -108,7 +109,9 @@ fn parse(text: &str, path: &str, config: &Config, faults: &mut Vec<Fault>) -> Op
     match address::judge(&url, config.keys.danger_allow_http) {
         Ok(()) => {
             if url.scheme() == "http" && !address::is_loopback(&url) {
-                faults.push(Fault::warning(path, format!("`{text}`"), EXPECTED, PLAIN));
+                let hint = "`keys.danger_allow_http` allows it: whoever sits in between can replace the keys, and let anybody in";
+                let found = format!("`{}`", super::refresh::shown(&url));
+                faults.push(Fault::warning(path, found, EXPECTED, hint));
             }
             Some(url)
         }

@@ -100,15 +100,19 @@ impl KeySet {
         &self.keys
     }
 
-    /// Whether the two hold the same keys under the same names for the same algorithms, in the same order.
+    /// Whether the two hold the same keys under the same names for the same algorithms, in whatever order.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
+        let sorted = |set: &Self| {
+            let mut keys = set.keys.clone();
+            keys.sort_by(|one, other| one.identity().cmp(&other.identity()));
+            keys
+        };
         self.selection == other.selection
             && self.keys.len() == other.keys.len()
-            && self
-                .keys
+            && sorted(self)
                 .iter()
-                .zip(&other.keys)
+                .zip(&sorted(other))
                 .all(|(own, other)| own.is_same(other))
     }
 }

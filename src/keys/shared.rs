@@ -39,6 +39,18 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// As an earlier refresher has left it, which began its last fetch then.
+    const fn after(last_begun: Option<Instant>) -> Self {
+        let count = if last_begun.is_some() { 1 } else { 0 };
+        Self {
+            begun: count,
+            ended: count,
+            begun_at: last_begun,
+            is_complete: false,
+            is_stopped: false,
+        }
+    }
+
     /// Whether a fetch is under way.
     #[must_use]
     pub const fn is_fetching(&self) -> bool {
@@ -79,7 +91,7 @@ impl Shared {
         Self {
             id,
             remote,
-            progress: watch::Sender::new(Progress::default()),
+            progress: watch::Sender::new(Progress::after(known.last_begun)),
             demand: Notify::new(),
             waiting: AtomicUsize::new(0),
             wanted: Mutex::default(),

@@ -147,7 +147,10 @@ impl Status {
                 ("metadata", asked)
             }
             Origin::Sets(urls) => ("key sets", urls.iter().map(shown).collect()),
-            Origin::ByKid(template) => ("keys by name", vec![template.clone()]),
+            Origin::ByKid(template) => {
+                let (address, _) = template.split_once('?').unwrap_or((template, ""));
+                ("keys by name", vec![address.to_owned()])
+            }
         };
         let has_keys = !keys.keys().is_empty();
         let state = match (has_keys, record.errors.is_empty() && record.succeeded > 0) {

@@ -81,6 +81,17 @@ pub fn write(file: &Path, stored: &Stored) -> io::Result<()> {
     fs::File::open(folder)?.sync_all()
 }
 
+/// Removes what was kept.
+///
+/// # Errors
+/// The disk refuses.
+pub fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Reads what was fetched before; `None` when there is no such file.
 ///
 /// # Errors
@@ -94,7 +105,7 @@ pub fn read(file: &Path) -> Result<Option<Stored>, String> {
     if !facts.is_file() {
         return Err("it is no ordinary file".to_owned());
     }
-    if facts.permissions().mode() & 0o022 != 0 {
+    if facts.permissions().mode() & 0o022 != 0 || is_foreign(&facts) {
         return Err("others may write to it".to_owned());
     }
     let mut text = String::new();
@@ -137,6 +148,12 @@ pub fn judge_folder(folder: &str) -> Option<Fault> {
     if !facts.is_dir() {
         return fault(format!("`{folder}`, which is no folder"), "name a folder");
     }
+    if is_foreign(&facts) {
+        return fault(
+            format!("`{folder}`, which belongs to another user"),
+            "its owner can let anybody in: chown it to the user that runs the service",
+        );
+    }
     if facts.mode() & 0o022 != 0 {
         return fault(
             format!("`{folder}`, to which others may write"),
@@ -144,6 +161,13 @@ pub fn judge_folder(folder: &str) -> Option<Fault> {
         );
     }
     None
+}
+
+/// Whether it belongs to somebody who is neither this process's user nor root.
+fn is_foreign(facts: &fs::Metadata) -> bool {
+    // The entry of a process belongs to the user it works as.
+    let own = fs::metadata("/proc/self").map(|process| process.uid());
+    facts.uid() != 0 && own.is_ok_and(|own| facts.uid() != own)
 }
 
 fn sha256(text: &str) -> String {

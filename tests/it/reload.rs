@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::harness::tokens::{self, AUDIENCE, SECRET};
 use crate::harness::{Answer, Connection, Gate, KeyServer, Request, Settings, wait};
 
-const WAIT: Duration = Duration::from_secs(15);
+const WAIT: Duration = Duration::from_mins(1);
 
 fn status(gate: &Gate, token: &str) -> u16 {
     Request::get("/verify")
@@ -127,6 +127,10 @@ fn s18_2_what_is_broken_empty_torn_or_gone_keeps_the_old_settings_and_is_told_wh
         breakage();
         gate.signal("HUP");
         wait_for(&gate, REFUSED, index + 1);
+        if index == 3 {
+            // The watch may have told an earlier one twice: here it is this one that counts.
+            assert!(gate.wait_for_line("cookie_nam"), "{}", gate.output());
+        }
         assert_eq!(status(&gate, &tokens::good()), 200, "breakage {index}");
         assert_eq!(metric(&gate, "jwtgate_config_reload_failed"), "1");
         assert!(!gate.output().contains(SECRET), "breakage {index}");
@@ -353,7 +357,7 @@ fn s18_2_two_hundred_reloads_under_load_fail_no_request_and_mix_no_answer() {
                 (Arc::clone(&token), Arc::clone(&is_over), Arc::clone(&asked));
             let address = gate.main().clone();
             std::thread::spawn(move || {
-                let request = Request::get("/verify").bearer(&*token);
+                let request = Request::get("/verify").bearer(&*token).timeout(WAIT);
                 let mut connection = Connection::open(&address).expect("a connection");
                 let mut seen = [0_usize; 2];
                 while !is_over.load(Ordering::Relaxed) {
@@ -381,11 +385,11 @@ fn s18_2_two_hundred_reloads_under_load_fail_no_request_and_mix_no_answer() {
         wait_for(&gate, APPLIED, reload + 1);
     }
     is_over.store(true, Ordering::Relaxed);
-    let mut both = [0, 0];
-    for client in clients {
-        let seen = client.join().expect("no request failed");
-        both = [both[0] + seen[0], both[1] + seen[1]];
-    }
+    let seen: Vec<_> = clients
+        .into_iter()
+        .map(|client| client.join().expect("no request failed"))
+        .collect();
+    let both = [0, 1].map(|side| seen.iter().map(|seen| seen[side]).sum::<usize>());
     assert!(both.iter().all(|count| *count > 50), "{both:?}");
     assert!(asked.load(Ordering::Relaxed) > 1000);
     assert_eq!(metric(&gate, "jwtgate_config_reload_failed"), "0");

@@ -18,8 +18,10 @@ fn gate(provider: &Provider, shape: Shape) -> Gate {
 }
 
 fn status(gate: &Gate, token: &str) -> u16 {
+    // A request may wait for keys, and the machine may be busy.
     Request::get("/verify")
         .bearer(token)
+        .timeout(Duration::from_secs(20))
         .send(gate.main())
         .status
 }

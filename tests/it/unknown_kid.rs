@@ -85,11 +85,11 @@ fn flood(gate: &Gate, connection: usize, end: Instant) -> (usize, Vec<u16>) {
 
 #[test]
 fn s14_3_thousands_of_made_up_names_cause_no_more_fetches_than_the_cooldown_allows() {
-    const LEAST: usize = 2_000;
+    const LEAST: usize = 1_500;
     let server = key_server();
     let began = Instant::now();
     let gate = gate(&server, "cooldown = \"2s\"\nfetch_timeout = \"500ms\"");
-    let end = Instant::now() + Duration::from_secs(6);
+    let end = Instant::now() + Duration::from_millis(4500);
     let (mut slowest, mut good, mut sent) = (Duration::ZERO, 0, 0);
     thread::scope(|scope| {
         let floods: Vec<_> = (0..4)
@@ -224,10 +224,10 @@ fn s14_3_two_issuers_have_a_cooldown_each() {
         .table(&issuer("two", "https://two.example", &of(&two)))
         .start();
     wait_until_ready(&gate);
-    for _ in 0..4 {
+    for _ in 0..2 {
         assert_eq!(status(&gate, &token(ISS, "nobody")), 401);
     }
-    wait_for_fetches(&gate, "one", "ok", 5);
+    wait_for_fetches(&gate, "one", "ok", 3);
     assert_eq!(two.count("/jwks"), 1);
 }
 
@@ -235,7 +235,7 @@ fn s14_3_two_issuers_have_a_cooldown_each() {
 fn s18_2_a_reload_makes_no_token_a_bad_one_whose_key_nobody_looked_for() {
     let server = key_server();
     let gate = gate(&server, "cooldown = \"1h\"\nfetch_timeout = \"100ms\"");
-    let end = Instant::now() + Duration::from_secs(3);
+    let end = Instant::now() + Duration::from_secs(2);
     thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
