@@ -132,6 +132,8 @@ check() {
 }
 
 results="$tools/cargo-test.log"
+# Most tests wait for a time to pass or for somebody else: more of them fit than there are cores.
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-8}"
 cargo test --locked "$@" | tee "$results" || failed=$((failed + 1))
 # Adds up cargo's "test result: ok. 12 passed; 0 failed; 1 ignored; …", one line for each test binary.
 read -r p f i < <(awk '/^test result:/ { p += $4; f += $6; i += $8 } END { print p + 0, f + 0, i + 0 }' "$results")

@@ -99,6 +99,7 @@ impl Reloader {
     pub(super) async fn run(mut self, mut asked: mpsc::Receiver<()>) {
         let mut watch = Watch::over(&self.source.files);
         // Something may have changed before anybody watched.
+        watch.rested().await;
         self.reload(false).await;
         loop {
             let end = self.retired.next_end();
@@ -118,6 +119,7 @@ impl Reloader {
             while self.source.files != watched {
                 watch = Watch::over(&self.source.files);
                 watched.clone_from(&self.source.files);
+                watch.rested().await;
                 self.reload(false).await;
             }
         }

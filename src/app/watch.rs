@@ -81,6 +81,11 @@ impl Watch {
             Some(()) = self.events.recv() => {}
             () = sleep(LOOK) => {}
         }
+        self.rested().await;
+    }
+
+    /// Waits until everything rests and is being written by nobody.
+    pub(super) async fn rested(&mut self) {
         loop {
             let patience = if self.is_written() { LOOK } else { REST };
             // A file that is held open and not written to for so long is read as it is.

@@ -223,7 +223,7 @@ impl std::fmt::Debug for Keyring {
     }
 }
 
-/// A place among those that wait. It is given back when the request is answered, or its client gone.
+/// A place among those that wait. It is given back when the request is answered.
 struct Place<'k>(&'k AtomicUsize);
 
 impl<'k> Place<'k> {

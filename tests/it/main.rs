@@ -76,6 +76,7 @@ mod presets_platforms;
 mod properties;
 mod reference;
 mod reload;
+mod reload_hostile;
 mod return_address;
 mod rotation;
 mod sources;
