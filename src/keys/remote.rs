@@ -234,6 +234,17 @@ impl Remote {
             None => None,
             Some(file) => Some(authorities(file, &ca_path, faults)?),
         };
+        let bearer_file = settings.bearer_file.clone().filter(|file| !file.is_empty());
+        let is_absent = |file: &&str| std::fs::metadata(file).is_err();
+        if let Some(file) = bearer_file.as_deref().filter(is_absent) {
+            // It is read anew for each fetch, so it may still come.
+            faults.push(Fault::warning(
+                settings.path("bearer_file"),
+                format!("`{file}`, which cannot be looked at"),
+                "a file with the token to show to the issuer",
+                "without it every fetch of the issuer's keys fails",
+            ));
+        }
         let store = keys
             .state_dir
             .as_deref()
@@ -246,7 +257,7 @@ impl Remote {
             access: Access {
                 authorities,
                 proxy: proxy(config).unwrap_or(ProxySetting::None),
-                bearer_file: settings.bearer_file.clone().filter(|file| !file.is_empty()),
+                bearer_file,
                 danger_allow_http: keys.danger_allow_http,
             },
             pace: Pace {
