@@ -62,7 +62,8 @@ fn lacking(settings: &IssuerSettings, table: &IssuerTable, known: &Known) -> Fau
         .collect();
     let expected = format!("what the preset `{}` needs", known.name);
     if !absent.is_empty() {
-        return Fault::new(absent.join(", "), "nothing", expected, known.about).absent();
+        let hint = format!("for example `{}`. {}", known.example, known.about);
+        return Fault::new(absent.join(", "), "nothing", expected, hint).absent();
     }
     let first = known.needs.split(", ").next().unwrap_or_default();
     let value = value_of(table, known, first).unwrap_or_default();

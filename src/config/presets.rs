@@ -49,6 +49,8 @@ pub struct Known {
     pub about: &'static str,
     /// Keys that it needs, or one of which it needs.
     pub needs: &'static str,
+    /// What it needs, as an example.
+    pub example: &'static str,
     /// `domain`, where it may be left out.
     pub domain: Option<&'static str>,
     /// `token_use`, where its tokens say whether they are access or ID tokens.
@@ -82,6 +84,7 @@ const NOTHING: Known = Known {
     name: "",
     about: "",
     needs: "",
+    example: "",
     domain: None,
     token_use: None,
     issuer: &[],
@@ -104,6 +107,7 @@ pub const PRESETS: [Known; 13] = [
         name: "okta",
         about: "Okta. With `authorization_server` a custom one (access tokens); without, the org's own, whose access tokens nobody but Okta can check: send ID tokens",
         needs: "domain",
+        example: "domain = \"acme.okta.com\"",
         issuer: &[
             &["https://{domain}/oauth2/{authorization_server}"],
             &["https://{domain}"],
@@ -117,6 +121,7 @@ pub const PRESETS: [Known; 13] = [
         name: "entra",
         about: "Microsoft Entra ID, tokens of version 2 (`requestedAccessTokenVersion: 2`), for one `tenant` or for listed `tenants`. An app with claims mapping has keys of its own: give `discovery_url` with `?appid=CLIENT_ID`",
         needs: "tenant or tenants",
+        example: "tenant = \"11111111-2222-3333-4444-555555555555\"",
         issuer: &[
             &["https://login.microsoftonline.com/{tenant}/v2.0"],
             &["https://login.microsoftonline.com/{tenantid}/v2.0"],
@@ -134,6 +139,7 @@ pub const PRESETS: [Known; 13] = [
         name: "entra-v1",
         about: "Microsoft Entra ID, tokens of version 1 (what an API gets that asks for nothing else), for one `tenant` or for listed `tenants`",
         needs: "tenant or tenants",
+        example: "tenant = \"11111111-2222-3333-4444-555555555555\"",
         issuer: &[
             &["https://sts.windows.net/{tenant}/"],
             &["https://sts.windows.net/{tenantid}/"],
@@ -171,6 +177,7 @@ pub const PRESETS: [Known; 13] = [
         name: "keycloak",
         about: "Keycloak; before version 17 `domain` ends in `/auth`. Its access tokens name your client as audience only with an audience mapper",
         needs: "domain, realm",
+        example: "domain = \"sso.example.com\"` and `realm = \"main\"",
         issuer: &[&["https://{domain}/realms/{realm}"]],
         username_claim: &["preferred_username", "sub"],
         ..NOTHING
@@ -180,6 +187,7 @@ pub const PRESETS: [Known; 13] = [
         name: "auth0",
         about: "Auth0; the issuer ends in a slash. Ask for an `audience`, or the access token is opaque",
         needs: "domain",
+        example: "domain = \"acme.eu.auth0.com\"",
         issuer: &[&["https://{domain}/"]],
         username_claim: &["sub"],
         ..NOTHING
@@ -189,6 +197,7 @@ pub const PRESETS: [Known; 13] = [
         name: "cognito",
         about: "Amazon Cognito; `token_use` is `access` or `id`. An access token has no `aud`: its `client_id` is compared with `audience`",
         needs: "user_pool",
+        example: "user_pool = \"eu-west-1_aBcDeFgHi\"",
         token_use: Some("access"),
         issuer: &[&["https://cognito-idp.{region}.amazonaws.com/{user_pool}"]],
         algorithms: &["RS256"],
@@ -200,6 +209,7 @@ pub const PRESETS: [Known; 13] = [
         name: "cloudflare-access",
         about: "Cloudflare Access; `domain` is `TEAM.cloudflareaccess.com`, the audience is the application's AUD tag",
         needs: "domain",
+        example: "domain = \"acme.cloudflareaccess.com\"",
         issuer: &[&["https://{domain}"]],
         jwks_url: Some("https://{domain}/cdn-cgi/access/certs"),
         algorithms: &["RS256"],
@@ -212,6 +222,7 @@ pub const PRESETS: [Known; 13] = [
         name: "aws-alb",
         about: "The claims that an AWS Application Load Balancer signs; `signer` is its ARN, `issuer` your provider's. Its tokens name no audience: the signer says whose they are",
         needs: "signer, issuer",
+        example: "signer = \"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/web/50dc6c495c0c9188\"` and `issuer = \"https://idp.example.com\"",
         key_url: &[
             "https://s3-{gov_region}.amazonaws.com/aws-elb-public-keys-prod-{gov_region}/{kid}",
             "https://public-keys.auth.elb.{region}.amazonaws.com/{kid}",
