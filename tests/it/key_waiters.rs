@@ -6,40 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::fetched::{asking, issuer, metric, status, token, token_by, wait_until_ready};
+use crate::harness::fetched::{asking, issuer, status, token, wait_until_ready};
+use crate::harness::waiting::{ISS, by_second, gate, key_server, waiters, with_both};
 use crate::harness::{Answer, Connection, Gate, KeyServer, Request, Settings, tokens, wait};
-
-const ISS: &str = "https://idp.example";
-
-/// A key server with the key `k1`.
-fn key_server() -> KeyServer {
-    let server = KeyServer::start();
-    server.publishes(&[tokens::p256().jwk("k1")]);
-    server
-}
-
-fn with_both(server: &KeyServer) {
-    server.publishes(&[tokens::p256().jwk("k1"), tokens::second_p256().jwk("k2")]);
-}
-
-/// A gate with one issuer, and these lines in `[keys]`.
-fn gate(server: &KeyServer, keys: &str) -> Gate {
-    let lines = format!("jwks_url = \"{}\"", server.url("/jwks"));
-    let gate = Settings::empty()
-        .table(&format!("[keys]\n{keys}"))
-        .table(&issuer("idp", ISS, &lines))
-        .start();
-    wait_until_ready(&gate);
-    gate
-}
-
-fn by_second(kid: &str) -> String {
-    token_by(tokens::second_p256(), ISS, kid)
-}
-
-fn waiters(gate: &Gate) -> u64 {
-    metric(gate, "jwtgate_key_waiters", &[])
-}
 
 fn wait_for_waiters(gate: &Gate, count: u64, limit: Duration) {
     let found = wait::until(limit, || (waiters(gate) == count).then_some(()));

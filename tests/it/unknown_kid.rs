@@ -6,47 +6,15 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::harness::fetched::{
-    asking, claims, fetches, issuer, metric, status, token, token_by, wait_for_fetches,
-    wait_until_ready,
+    asking, claims, fetches, issuer, status, token, wait_for_fetches, wait_until_ready,
 };
+use crate::harness::waiting::{ISS, by_second, gate, key_server, waiters, with_both};
 use crate::harness::{Connection, Gate, KeyServer, Request, Settings, tokens};
-
-const ISS: &str = "https://idp.example";
-
-/// A key server with the key `k1`.
-fn key_server() -> KeyServer {
-    let server = KeyServer::start();
-    server.publishes(&[tokens::p256().jwk("k1")]);
-    server
-}
-
-fn with_both(server: &KeyServer) {
-    server.publishes(&[tokens::p256().jwk("k1"), tokens::second_p256().jwk("k2")]);
-}
-
-/// A gate with one issuer, and these lines in `[keys]`.
-fn gate(server: &KeyServer, keys: &str) -> Gate {
-    let lines = format!("jwks_url = \"{}\"", server.url("/jwks"));
-    let gate = Settings::empty()
-        .table(&format!("[keys]\n{keys}"))
-        .table(&issuer("idp", ISS, &lines))
-        .start();
-    wait_until_ready(&gate);
-    gate
-}
-
-fn by_second(kid: &str) -> String {
-    token_by(tokens::second_p256(), ISS, kid)
-}
 
 /// A token that is not even signed: its key is looked for first.
 fn made_up(kid: &str) -> String {
     let header = json!({"typ": "JWT", "alg": "ES256", "kid": kid});
     tokens::compact(&header, &claims(ISS), &[1; 64])
-}
-
-fn waiters(gate: &Gate) -> u64 {
-    metric(gate, "jwtgate_key_waiters", &[])
 }
 
 #[test]

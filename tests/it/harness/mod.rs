@@ -17,6 +17,7 @@ pub(crate) mod tls;
 pub(crate) mod tokens;
 pub(crate) mod upstream;
 pub(crate) mod wait;
+pub(crate) mod waiting;
 
 pub(crate) use answer::Answer;
 pub(crate) use http::{Address, Connection, Request, Response};
