@@ -99,28 +99,37 @@ impl Reloader {
     pub(super) async fn run(mut self, mut asked: mpsc::Receiver<()>) {
         let mut watch = Watch::over(&self.source.files);
         // Something may have changed before anybody watched.
-        watch.rested().await;
-        self.reload(false).await;
+        let mut is_new = true;
         loop {
             let end = self.retired.next_end();
+            let changed = async {
+                if is_new {
+                    watch.rested().await;
+                } else {
+                    watch.changed().await;
+                }
+            };
             let is_asked = tokio::select! {
                 () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
                     self.end_overlap();
+                    // What was seen meanwhile has been forgotten.
+                    is_new = true;
                     continue;
                 }
                 asked = asked.recv() => match asked {
                     Some(()) => true,
                     None => return,
                 },
-                () = watch.changed() => false,
+                () = changed => {
+                    is_new = false;
+                    false
+                }
             };
-            let mut watched = self.source.files.clone();
+            let watched = self.source.files.clone();
             self.reload(is_asked).await;
-            while self.source.files != watched {
+            if self.source.files != watched {
                 watch = Watch::over(&self.source.files);
-                watched.clone_from(&self.source.files);
-                watch.rested().await;
-                self.reload(false).await;
+                is_new = true;
             }
         }
     }

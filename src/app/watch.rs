@@ -5,6 +5,7 @@
 //! an event too many costs a reading, and one too few is made good by looking again every half minute.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +15,12 @@ use aws_lc_rs::digest;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long files must rest before they are read: an editor or a tool may still be writing.
 const REST: Duration = Duration::from_millis(200);
+/// How long a folder may be busy with other files before these are read all the same.
+const MOST_REST: Duration = Duration::from_secs(2);
 /// How often files are looked at without an event: network file systems tell nothing.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -36,6 +39,11 @@ impl Watch {
         let (tell, events) = mpsc::channel(1);
         let writing = Arc::<Mutex<HashSet<PathBuf>>>::default();
         let written = Arc::clone(&writing);
+        let places = places(files);
+        let ours: HashSet<PathBuf> = places
+            .iter()
+            .map(|(folder, name)| folder.join(name))
+            .collect();
         let told = move |event: notify::Result<notify::Event>| {
             let Ok(event) = event else { return };
             let is_close = event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
@@ -43,8 +51,12 @@ impl Watch {
             if event.kind.is_access() && !is_close {
                 return;
             }
-            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
             let is_write = matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+            // What is written into a neighbour, such as a log, is nobody's concern; what is put there may be a link that leads to ours.
+            if (is_write || is_close) && !event.paths.iter().any(|path| ours.contains(path)) {
+                return;
+            }
+            let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
             for path in event.paths {
                 if is_write {
                     written.insert(path);
@@ -57,7 +69,8 @@ impl Watch {
             let _ = tell.try_send(());
         };
         let watcher = notify::recommended_watcher(told).map(|mut watcher| {
-            for folder in folders(files) {
+            let folders: BTreeSet<_> = places.into_iter().map(|(folder, _)| folder).collect();
+            for folder in folders {
                 if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
                     tracing::warn!(folder = %folder.display(), %error, "a folder cannot be watched: it is looked at every 30 seconds");
                 }
@@ -86,10 +99,15 @@ impl Watch {
 
     /// Waits until everything rests and is being written by nobody.
     pub(super) async fn rested(&mut self) {
+        let latest = Instant::now() + MOST_REST;
         loop {
-            let patience = if self.is_written() { LOOK } else { REST };
             // A file that is held open and not written to for so long is read as it is.
-            if timeout(patience, self.events.recv()).await.is_err() {
+            let until = if self.is_written() {
+                Instant::now() + LOOK
+            } else {
+                latest.min(Instant::now() + REST)
+            };
+            if timeout_at(until, self.events.recv()).await.is_err() {
                 return;
             }
         }
@@ -101,22 +119,24 @@ impl Watch {
     }
 }
 
-/// The folders in which a change of these files shows: their own, and those of what symbolic links lead to.
-fn folders(files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::new();
-    for file in files {
-        let real = std::fs::canonicalize(file).ok();
-        for path in [Some(file.as_path()), real.as_deref()]
-            .into_iter()
-            .flatten()
-        {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            folders.insert(folder.unwrap_or_else(|| Path::new(".")).to_path_buf());
-        }
-    }
-    folders
+/// Where a change of these files shows, as folder and name: their own places, and those of what symbolic links lead to.
+fn places(files: &BTreeSet<PathBuf>) -> BTreeSet<(PathBuf, OsString)> {
+    let real = files
+        .iter()
+        .filter_map(|file| std::fs::canonicalize(file).ok());
+    let place = |path: PathBuf| {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new(".")).to_path_buf();
+        Some((folder, path.file_name()?.to_owned()))
+    };
+    files
+        .iter()
+        .cloned()
+        .chain(real)
+        .filter_map(place)
+        .collect()
 }
 
 /// The part of a file that is looked at for changes.
@@ -161,6 +181,7 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;
+    use tokio::time::timeout;
 
     fn set(files: &[&Path]) -> BTreeSet<PathBuf> {
         files.iter().map(|file| file.to_path_buf()).collect()

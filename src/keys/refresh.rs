@@ -47,6 +47,7 @@ const MAX_BY_KID: usize = 64;
 const FAR: Duration = Duration::from_hours(24);
 /// The longest time between two tries while old keys serve.
 const MAX_RETRY: Duration = Duration::from_mins(1);
+
 /// The task.
 pub struct Refresher {
     shared: Arc<Shared>,
@@ -168,7 +169,7 @@ impl Refresher {
         }
         let is_complete = errors.is_empty();
         self.end(errors, is_partial);
-        self.store(is_complete);
+        self.store(is_complete && !is_partial);
     }
 
     /// Asks for everything. Keys that get too old meanwhile are used no more.
@@ -201,7 +202,8 @@ impl Refresher {
         }
     }
 
-    /// Takes what came of asking for a document; `is_reached`: another came from there in the same fetch. What was good before stays unless something as good has come.
+    /// Takes what came of asking for a document; `is_reached`: another came from there in the same fetch. What was good before stays
+    /// unless something as good has come.
     fn take(
         &self,
         target: &Target,
@@ -359,7 +361,7 @@ impl Refresher {
 
     /// Keeps what is known on disk, beside everything else: a disk that hangs must not keep keys from being fetched, or from getting too
     /// old. While it does, what comes is kept the next time.
-    fn store(&mut self, is_complete: bool) {
+    fn store(&mut self, is_whole: bool) {
         let Some(file) = self.shared.remote.store.clone() else {
             return;
         };
@@ -370,7 +372,7 @@ impl Refresher {
         let stored = lock(&self.shared.known).to_stored(&self.shared.remote);
         // Without anything fetched, what an earlier run kept may still be of use; unless all has been withdrawn.
         let is_nothing = stored.documents.is_empty();
-        if is_nothing && !is_complete {
+        if is_nothing && !is_whole {
             return;
         }
         let name = Arc::clone(&self.shared.remote.name);

@@ -3,6 +3,9 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -67,6 +70,36 @@ fn s18_2_a_file_that_somebody_writes_slowly_is_read_when_it_is_whole() {
     wait_for(&gate, APPLIED, 2);
     assert_eq!(status(&gate, &tokens::wrong_audience()), 401);
     assert_eq!(gate.records(APPLIED).len(), 2, "{}", gate.output());
+}
+
+#[test]
+fn s18_4_a_busy_folder_keeps_no_change_from_being_seen() {
+    let gate = Settings::hmac().start();
+    let file = gate.folder().join("jwtgate.toml");
+    let text = fs::read_to_string(&file).expect("the config is there");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // A log beside the configuration that is always open, and files that come and go.
+        scope.spawn(|| {
+            let mut log = File::create(gate.folder().join("app.log")).expect("writable");
+            let (_never, pause) = mpsc::channel::<()>();
+            while !is_over.load(Ordering::Relaxed) {
+                log.write_all(b"a line\n").expect("writable");
+                fs::write(gate.folder().join("passing"), "x").expect("writable");
+                fs::remove_file(gate.folder().join("passing")).expect("writable");
+                pause.recv_timeout(Duration::from_millis(20)).ok();
+            }
+        });
+        fs::write(&file, text.replace(AUDIENCE, "another")).expect("writable");
+        let found = wait::until(Duration::from_secs(25), || {
+            (!gate.records(APPLIED).is_empty()).then_some(())
+        });
+        gate.signal("HUP");
+        let asked = wait::until(WAIT, || (gate.records(APPLIED).len() >= 2).then_some(()));
+        is_over.store(true, Ordering::Relaxed);
+        assert!(found.is_some() && asked.is_some(), "{}", gate.output());
+    });
+    assert_eq!(status(&gate, &tokens::good()), 401);
 }
 
 #[test]
