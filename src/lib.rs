@@ -4,16 +4,18 @@
 //!  a request ─► server   what did the proxy say?        RequestView     (the only room that knows actix and proxies' headers)
 //!               gate     1 extract    where is the token?    Credential
 //!                        2 verify     is it true?            Verified        ◄─ cache: seen this exact token before?
-//!                        3 identity   who is it?             identity headers, Permit
+//!                        3 authorize  may it pass?           Permit
+//!                        4 identity   who is it?             identity headers
 //!               server   respond      200 · 302 · 400 · 401 · 403 · 503
 //! ```
 //!
-//! The rooms, one way only: `main → cli → app → server → login → gate → keys → idp, jose`; [`config`] and [`telemetry`] are leaves, and
+//! The rooms, one way only: `main → cli → app → server → login → gate → policy, keys → idp, jose`; [`config`] and [`telemetry`] are leaves, and
 //! [`reason`], [`clock`] and [`request`] are leaves that anyone may name. `tests/architecture.rs` holds the `use` lines against this.
 //!
 //! | room | what it is |
 //! |---|---|
-//! | [`gate`] | the hot path: extract, verify, cache, identity |
+//! | [`gate`] | the hot path: extract, verify, cache, authorize, identity |
+//! | [`policy`] | compiled rules: which request may pass, and what the person must be |
 //! | [`jose`] | pure JOSE: bytes in, facts out |
 //! | [`keys`] | where keys come from, and which are current |
 //! | [`idp`] | what a provider publishes, fetched: bounded, and never from where it should not be |
@@ -33,6 +35,7 @@ pub mod idp;
 pub mod jose;
 pub mod keys;
 pub mod login;
+pub mod policy;
 pub mod reason;
 pub mod request;
 pub mod server;

@@ -60,6 +60,24 @@ pub enum Reason {
     IdentityInvalid,
     /// The identity headers are too large.
     IdentityTooLarge,
+    /// The groups stand elsewhere, since there are too many for the token.
+    IdentityOverage,
+    /// A `blocked_…` list of `[access]` keeps the person out.
+    AccessBlocked,
+    /// An `allowed_…` list of `[access]` does not let the person in.
+    AccessNotAllowed,
+    /// A rule denies the request.
+    PolicyDenied,
+    /// There are rules, and none is for the request.
+    PolicyNoRule,
+    /// The path can be read in different ways, so that no rule can let it pass.
+    PolicyAmbiguousPath,
+    /// The token does not meet a condition of the rule.
+    PolicyRequirement,
+    /// The token lacks a scope that the rule wants.
+    PolicyScope,
+    /// The person has not signed in in the way, or as recently, as the rule wants.
+    PolicyAuthentication,
     /// A peer that is not in `server.trusted_proxies` says what the original request was.
     ProxyUntrusted,
     /// The proxy's headers contradict each other.
@@ -85,6 +103,10 @@ pub enum Outward {
     Malformed,
     /// The person is known, or the caller is, and may not: 403.
     Forbidden,
+    /// The token lacks a scope: 403 `insufficient_scope` (RFC 6750 §3.1).
+    LacksScope,
+    /// The person must sign in again, in another way or more recently: 401 `insufficient_user_authentication` (RFC 9470 §3).
+    MustSignInAgain,
     /// The header block is too large: 431.
     TooLarge,
     /// It cannot be decided now: 503.
@@ -110,11 +132,15 @@ pub enum Step {
     Claims,
     /// Making the identity headers.
     Identity,
+    /// Asking who may come in at all.
+    Access,
+    /// Asking the rules.
+    Rules,
 }
 
 impl Reason {
     /// Every reason, in the order of the pipeline: what the reference page lists.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 41] = [
         Self::ProxyUntrusted,
         Self::RequestAmbiguous,
         Self::RequestMalformed,
@@ -146,6 +172,15 @@ impl Reason {
         Self::IdentityUsername,
         Self::IdentityInvalid,
         Self::IdentityTooLarge,
+        Self::IdentityOverage,
+        Self::AccessBlocked,
+        Self::AccessNotAllowed,
+        Self::PolicyDenied,
+        Self::PolicyNoRule,
+        Self::PolicyAmbiguousPath,
+        Self::PolicyRequirement,
+        Self::PolicyScope,
+        Self::PolicyAuthentication,
         Self::Internal,
     ];
 
@@ -181,7 +216,10 @@ impl Reason {
 
     #[expect(clippy::too_many_lines, reason = "a table, one entry for each reason")]
     const fn facts(self) -> Facts {
-        use Outward::{BadRequest, BadToken, Forbidden, Malformed, NoToken, TooLarge, Unavailable};
+        use Outward::{
+            BadRequest, BadToken, Forbidden, LacksScope, Malformed, MustSignInAgain, NoToken,
+            TooLarge, Unavailable,
+        };
         match self {
             Self::ProxyUntrusted => Facts {
                 code: "proxy.untrusted",
@@ -395,10 +433,73 @@ impl Reason {
             },
             Self::IdentityTooLarge => Facts {
                 code: "identity.too_large",
-                meaning: "The token is good, but its identity headers are larger than 4 KiB each or 8 KiB together.",
-                hint: "Ask the issuer for fewer groups, or drop the header from `identity.headers`.",
+                meaning: "The identity headers are larger than `identity.max_value_bytes` or `identity.max_total_bytes`; the log names the header.",
+                hint: "Filter the list (`only_prefix` and others in `[identity.fields.groups]`), or raise the limit together with nginx's `proxy_buffer_size` (of the check's location; its default is 4k), HAProxy's `tune.bufsize`, and what the application takes.",
                 outward: Forbidden,
                 step: Step::Identity,
+            },
+            Self::IdentityOverage => Facts {
+                code: "identity.group_overage",
+                meaning: "The token says that the groups stand elsewhere, since there are too many for it.",
+                hint: "In Entra ID, let the token hold only groups assigned to the application, or use app roles (`roles`); `group_overage = \"ignore\"` lets such tokens pass without groups.",
+                outward: Forbidden,
+                step: Step::Identity,
+            },
+            Self::AccessBlocked => Facts {
+                code: "access.blocked",
+                meaning: "A `blocked_…` list of `[access]` keeps the person out; the log names it.",
+                hint: "Take the entry out of the list if the person may come in. Who has no good e-mail address or no readable groups is kept out by a list of blocked domains or groups.",
+                outward: Forbidden,
+                step: Step::Access,
+            },
+            Self::AccessNotAllowed => Facts {
+                code: "access.not_allowed",
+                meaning: "An `allowed_…` list of `[access]` does not hold the person; the log names it.",
+                hint: "Add the person, domain, group or scope to the list; every list that is given must be met.",
+                outward: Forbidden,
+                step: Step::Access,
+            },
+            Self::PolicyDenied => Facts {
+                code: "policy.denied",
+                meaning: "A rule denies the request; the log names it.",
+                hint: "The first rule that fits decides: put one that allows this request in front of it.",
+                outward: Forbidden,
+                step: Step::Rules,
+            },
+            Self::PolicyNoRule => Facts {
+                code: "policy.no_rule",
+                meaning: "There are rules, and none of them is for this request.",
+                hint: "Add a rule for its host, path and method; `jwtgate explain --url URL` tells why none fits.",
+                outward: Forbidden,
+                step: Step::Rules,
+            },
+            Self::PolicyAmbiguousPath => Facts {
+                code: "policy.ambiguous_path",
+                meaning: "Programs read the path in different ways (an encoded slash, `//`, `;`, an encoded dot and the like), so that no rule can let it pass.",
+                hint: "Have the client send the plain path; where a backend needs such paths, give it a rule without paths and with `ambiguous_paths = true`.",
+                outward: Forbidden,
+                step: Step::Rules,
+            },
+            Self::PolicyRequirement => Facts {
+                code: "policy.requirement",
+                meaning: "The token is good, and the person is not whom the rule lets pass; the log names the rule.",
+                hint: "Compare the rule's `require` with the token's claims (`jwtgate explain`).",
+                outward: Forbidden,
+                step: Step::Rules,
+            },
+            Self::PolicyScope => Facts {
+                code: "policy.scope",
+                meaning: "The token is good and lacks a scope that the rule wants; the log names the rule.",
+                hint: "Have the client ask the issuer for a token with the scope.",
+                outward: LacksScope,
+                step: Step::Rules,
+            },
+            Self::PolicyAuthentication => Facts {
+                code: "policy.authentication",
+                meaning: "The person has not signed in in the way (`acr`), or as recently (`max_age`), as the rule wants.",
+                hint: "Let the person sign in again, in that way; the token must carry `acr` and `auth_time`, which some issuers add only when they are asked for them.",
+                outward: MustSignInAgain,
+                step: Step::Rules,
             },
             Self::Internal => Facts {
                 code: "internal",

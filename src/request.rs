@@ -4,6 +4,7 @@
 //! the gate reads it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// Header lines of a request, as the server holds them.
 pub trait HeaderLines {
@@ -18,6 +19,8 @@ pub struct RequestView<'r, H> {
     pub headers: &'r H,
     /// Method, address and path of the original request.
     pub original: Original<'r>,
+    /// The address of the client that sent it; `None` where nobody trustworthy said so, or nobody asks.
+    pub source: Option<IpAddr>,
 }
 
 /// Method and URL of the original request. Strings are free of control characters and blanks; nothing is decoded.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LEAVES: [&str; 3] = ["clock", "reason", "request"];
 
 /// Which rooms a room may name, beside the leaves.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("main", &["cli"]),
     ("lib", &[]),
     (
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "app",
             "server",
             "gate",
+            "policy",
             "keys",
             "jose",
             "config",
@@ -33,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "server",
             "login",
             "gate",
+            "policy",
             "keys",
             "jose",
             "config",
@@ -41,10 +43,19 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ),
     (
         "server",
-        &["login", "gate", "keys", "jose", "config", "telemetry"],
+        &[
+            "login",
+            "gate",
+            "policy",
+            "keys",
+            "jose",
+            "config",
+            "telemetry",
+        ],
     ),
     ("login", &["config"]),
-    ("gate", &["keys", "jose", "config"]),
+    ("gate", &["policy", "keys", "jose", "config"]),
+    ("policy", &["jose", "config"]),
     ("keys", &["idp", "jose", "config"]),
     ("idp", &[]),
     ("jose", &[]),

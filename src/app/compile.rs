@@ -7,13 +7,15 @@ use crate::config::fault::any_stops;
 use crate::config::{Config, Fault, IssuerSettings};
 use crate::gate::cache::TokenCache;
 use crate::gate::claim_rules::ClaimRules;
-use crate::gate::identity::{IdentityRules, UsernameRules};
+use crate::gate::headers::Headers;
+use crate::gate::identity::IdentityRules;
 use crate::gate::issuers::{Generation, Issuers, KnownHeaders, Supply};
 use crate::gate::places::ExtractRules;
 use crate::gate::{Issuer, State};
 use crate::keys::remote::{Origin, judge_settings};
 use crate::keys::{self, IssuerId, KeySet, Remote, Source};
 use crate::login::ReturnPolicy;
+use crate::policy::Policy;
 
 /// A gate that has been compiled, and the issuers whose keys are still to be fetched.
 #[derive(Debug)]
@@ -37,19 +39,32 @@ pub fn compile_gate(config: &Config, now: Timestamp) -> (Option<State>, ReturnPo
 pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPolicy, Vec<Fault>) {
     let (settings, mut faults) = config.issuers();
     faults.extend(judge_settings(config));
+    let (headers, found) = Headers::compile(config);
+    faults.extend(found);
+    let names: Vec<_> = settings
+        .iter()
+        .map(|settings| settings.name.as_str())
+        .collect();
+    let (policy, found) = Policy::compile(config, &names);
+    faults.extend(found);
     let mut issuers = Vec::new();
     let mut remotes = Vec::new();
     for settings in &settings {
-        let (issuer, found) = issuer(settings, config, now, &mut remotes);
+        let (issuer, found) = issuer(settings, config, now, &headers, &mut remotes);
         faults.extend(found);
         issuers.extend(issuer);
     }
     let (extract, found) = ExtractRules::compile(config, &settings);
     faults.extend(found);
-    let (identity, found) = IdentityRules::compile(config);
-    faults.extend(found);
     let (returns, found) = ReturnPolicy::compile(config, extract.query_parameter());
     faults.extend(found);
+    // What stands in a table for every issuer is found again with each of them.
+    let mut told = Vec::new();
+    faults.retain(|fault| {
+        let is_new = !told.contains(fault);
+        told.extend(is_new.then(|| fault.clone()));
+        is_new
+    });
     if any_stops(&faults) {
         return (None, returns, faults);
     }
@@ -63,7 +78,8 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
         gate: State {
             issuers,
             extract: Arc::new(extract),
-            identity: Arc::new(identity),
+            policy: Arc::new(policy),
+            headers,
             max_token_bytes: usize::try_from(config.server.max_token_bytes).unwrap_or(usize::MAX),
             cache: (config.cache.max_bytes > 0)
                 .then(|| Arc::new(TokenCache::new(config.cache.max_bytes))),
@@ -77,15 +93,16 @@ fn issuer(
     settings: &IssuerSettings,
     config: &Config,
     now: Timestamp,
+    headers: &Headers,
     remotes: &mut Vec<(IssuerId, Remote)>,
 ) -> (Option<Issuer>, Vec<Fault>) {
     let (source, mut faults) = keys::load(settings, config, now);
     let (claims, found) = ClaimRules::compile(settings);
     faults.extend(found);
-    let (username, found) = UsernameRules::compile(settings);
+    let (identity, found) = IdentityRules::compile(config, settings, headers);
     faults.extend(found);
     let id = IssuerId::unique();
-    let issuer = source.map(|source| {
+    let issuer = source.zip(identity).map(|(source, identity)| {
         let (keys, supply) = match source {
             Source::Local(keys) => (keys, Supply::Local),
             Source::Remote(remote) => {
@@ -105,7 +122,7 @@ fn issuer(
             generation: Generation::next(),
             supply,
             claims: Arc::new(claims),
-            username: Arc::new(username),
+            identity: Arc::new(identity),
             is_padded: settings.is_padded,
             known_headers: KnownHeaders::default(),
         }

@@ -8,9 +8,8 @@ use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::{any_stops, joined};
 use crate::config::{Config, IssuerSettings, TokenSource};
-use crate::gate::claim_path::ClaimPath;
 use crate::gate::{self, Credential, State, verify};
-use crate::jose::{Algorithm, Claims, Json};
+use crate::jose::{Algorithm, ClaimPath, Claims, Json};
 use crate::keys::KeySet;
 use crate::reason::{Reason, Step};
 use crate::request::RawToken;
@@ -106,12 +105,12 @@ struct Story<'s> {
 }
 
 impl Story<'_> {
-    fn allowed(&self, permit: &gate::Permit, as_json: bool) {
+    fn allowed(&self, permit: &gate::Admitted, as_json: bool) {
         let identity = permit.verified().identity();
         let headers: Vec<(String, String)> = self
             .gate
-            .identity
-            .header_names()
+            .headers
+            .names()
             .zip(identity.values())
             .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
             .collect();
@@ -224,7 +223,7 @@ impl Story<'_> {
                 "text of 1 to 256 bytes that may stand in a header".to_owned(),
             ),
             Reason::IdentityInvalid => (
-                self.kinds(self.config.identity.headers.values()),
+                self.kinds(self.config.identity.all_headers().values()),
                 "text, or a list of text without commas, that may stand in a header".to_owned(),
             ),
             _ => return None,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, Cache, Identity, IssuerTable, Keys, Log, OneOrMany, Secret, Server, Span};
+use super::{
+    Access, Admin, Cache, Identity, IssuerTable, Keys, Log, OneOrMany, RuleTable, Secret, Server,
+    Span,
+};
 
 /// Where a token may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -136,6 +139,13 @@ pub struct Config {
     pub public_url: Option<String>,
     /// The issuers whose tokens are accepted, each with its own keys and rules.
     pub issuers: BTreeMap<String, IssuerTable>,
+    /// Who may pass where. The first rule whose conditions all fit decides; once there is one, what no rule fits is denied.
+    pub rules: Vec<RuleTable>,
+    /// Rules that decide nothing: where they would have decided otherwise, that is counted and logged. To try out rules before they count.
+    #[schemars(extend("x-like" = "rules"))]
+    pub shadow_rules: Vec<RuleTable>,
+    /// Who may come in at all, before any rule.
+    pub access: Access,
     /// How the keys that issuers publish are fetched and kept.
     pub keys: Keys,
     /// The listeners and limits of the service.
@@ -185,6 +195,9 @@ impl Default for Config {
             return_hosts: Vec::new(),
             public_url: None,
             issuers: BTreeMap::new(),
+            rules: Vec::new(),
+            shadow_rules: Vec::new(),
+            access: Access::default(),
             keys: Keys::default(),
             server: Server::default(),
             admin: Admin::default(),

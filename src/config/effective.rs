@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::identity::IdentitySettings;
 use super::issuers::IssuerTable;
 use super::presets::Known;
 use super::{Config, Fault, OneOrMany, Secret, SecretEncoding, Span};
@@ -36,6 +37,8 @@ pub struct IssuerSettings {
     pub username_claim: OneOrMany,
     /// Keep only what stands before the first `@`.
     pub extract_username: bool,
+    /// What its claims become.
+    pub identity: IdentitySettings,
     /// Claims that must have one of these values.
     pub required_claims: BTreeMap<String, OneOrMany>,
     /// What `required_claims` should restrict and does not.
@@ -149,6 +152,7 @@ impl Config {
             algorithms: self.algorithms.clone(),
             username_claim: self.username_claim_field.clone(),
             extract_username: self.extract_username,
+            identity: self.identity_of(None, &[]),
             required_claims: BTreeMap::new(),
             open_to_all: None,
             leeway: self.leeway,
@@ -266,6 +270,8 @@ impl Config {
                 .or_else(|| list(known?.username_claim))
                 .unwrap_or_else(|| self.username_claim_field.clone()),
             extract_username: table.extract_username.unwrap_or(self.extract_username),
+            identity: self
+                .identity_of(Some((name, table)), known.map_or(&[], |known| known.fields)),
             open_to_all: known
                 .and_then(|known| known.open_to_all)
                 .filter(|_| table.required_claims.is_empty()),

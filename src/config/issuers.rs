@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::presets::Preset;
-use super::{OneOrMany, Secret, SecretEncoding, Span};
+use super::{Access, FieldTable, GroupOverage, OneOrMany, Secret, SecretEncoding, Span};
 
 /// An issuer whose tokens are accepted; `NAME` is yours and stands in logs and metrics. A key counts from this table, else from its preset, else from the top level.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -57,6 +57,20 @@ pub struct IssuerTable {
     /// Keep only what stands before the first `@` of the username.
     #[schemars(example = false)]
     pub extract_username: Option<bool>,
+    /// A regular expression that must match the whole username, instead of `identity.username_pattern`.
+    #[schemars(example = &"[a-z][a-z0-9-]{0,30}")]
+    pub username_pattern: Option<String>,
+    /// Usernames that have another name here, instead of `identity.username_map`.
+    pub username_map: BTreeMap<String, String>,
+    /// What becomes of a token whose groups stand elsewhere, instead of `identity.group_overage`.
+    #[schemars(example = GroupOverage::Ignore)]
+    pub group_overage: Option<GroupOverage>,
+    /// What a field is made of, key by key before `[identity.fields]`.
+    #[schemars(extend("x-like" = "identity.fields.NAME"))]
+    pub fields: BTreeMap<String, FieldTable>,
+    /// Who of its people may come in, beside `[access]`.
+    #[schemars(extend("x-like" = "access"))]
+    pub access: Access,
     /// Claims that must have this value, or one of these: strings, or lists that hold one.
     pub required_claims: BTreeMap<String, OneOrMany>,
     /// How far clocks may differ.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::schema::{accepts_lists, judge, kind, names, nearest, schema, tables_of};
+use super::schema::{accepts_lists, is_value, judge, kind, names, nearest, schema, tables_of};
 use super::unique::UniqueMembers;
 use super::{Config, Fault};
 
@@ -260,7 +260,7 @@ fn find<'s>(schema: &'s Value, levels: &[String]) -> Option<&'s Value> {
         };
     }
     // A table as a whole, such as the map of header names, cannot be given by a variable.
-    (kind(found) != "object").then_some(found)
+    is_value(found).then_some(found)
 }
 
 fn unknown_variable(schema: &Value, name: &str) -> Fault {
@@ -285,7 +285,7 @@ pub fn variables(schema: &Value) -> Vec<String> {
             levels.push(name.to_owned());
             let property = schema.get("properties").and_then(|all| all.get(name));
             if let Some(property) = property {
-                if kind(property) != "object" {
+                if is_value(property) {
                     all.push(variable(levels));
                 }
                 if let Some(table) = tables_of(property) {
@@ -368,7 +368,7 @@ mod tests {
             assert_eq!(loaded.faults, [], "{suffix}");
             assert_eq!(loaded.config.cookie_name, "t");
             assert_eq!(loaded.config.server.workers, Some(3));
-            let headers = &loaded.config.identity.headers;
+            let headers = loaded.config.identity.all_headers();
             assert_eq!(headers["X-User.Name"], "https://ex.com/a.b");
         }
     }

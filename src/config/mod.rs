@@ -4,6 +4,7 @@
 //! are judged by; `reference` writes the documentation from the same source. What a value *means* is parsed by the room that uses
 //! it, once, at load: see `app.rs`.
 
+pub mod access;
 pub mod admin;
 pub mod authenticator;
 pub mod cache;
@@ -18,20 +19,23 @@ pub mod log;
 pub mod preset_page;
 pub mod presets;
 pub mod reference;
+pub mod rules;
 pub mod schema;
 pub mod server;
 mod unique;
 pub mod value;
 
+pub use access::Access;
 pub use admin::Admin;
 pub use authenticator::{Config, OnMultipleTokens, SecretEncoding, TokenSource};
 pub use cache::Cache;
 pub use effective::IssuerSettings;
 pub use fault::{Fault, Severity};
-pub use identity::{Identity, NonAscii};
+pub use identity::{FieldTable, GroupOverage, Identity, ListFormat, NonAscii};
 pub use issuers::IssuerTable;
 pub use keys::Keys;
 pub use load::{Loaded, load};
 pub use log::{Log, LogFormat};
+pub use rules::RuleTable;
 pub use server::{OriginalRequestHeader, Server};
 pub use value::{OneOrMany, Secret, Span};

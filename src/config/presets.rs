@@ -69,6 +69,8 @@ pub struct Known {
     pub algorithms: &'static [&'static str],
     /// `username_claim`.
     pub username_claim: &'static [&'static str],
+    /// Fields whose claims have other names.
+    pub fields: &'static [(&'static str, &'static [&'static str])],
     /// `header_name`.
     pub header_name: Option<&'static str>,
     /// `ca_file` and `bearer_file`.
@@ -94,6 +96,7 @@ const NOTHING: Known = Known {
     has_no_audience: false,
     algorithms: &[],
     username_claim: &["sub"],
+    fields: &[],
     header_name: None,
     files: None,
     is_padded: false,
@@ -180,6 +183,7 @@ pub const PRESETS: [Known; 13] = [
         example: "domain = \"sso.example.com\"` and `realm = \"main\"",
         issuer: &[&["https://{domain}/realms/{realm}"]],
         username_claim: &["preferred_username", "sub"],
+        fields: &[("roles", &["realm_access.roles"])],
         ..NOTHING
     },
     Known {
@@ -202,6 +206,7 @@ pub const PRESETS: [Known; 13] = [
         issuer: &[&["https://cognito-idp.{region}.amazonaws.com/{user_pool}"]],
         algorithms: &["RS256"],
         username_claim: &["cognito:username", "username", "sub"],
+        fields: &[("groups", &["cognito:groups"])],
         ..NOTHING
     },
     Known {
@@ -242,6 +247,7 @@ pub const PRESETS: [Known; 13] = [
         issuer: &[&["https://{domain}"]],
         algorithms: &["RS256"],
         username_claim: &["user_login", "sub"],
+        fields: &[("email", &["user_email"])],
         open_to_all: Some("namespace_path = \"acme\""),
         ..NOTHING
     },

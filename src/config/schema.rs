@@ -33,6 +33,7 @@ pub(super) fn judge(
     faults: &mut Vec<Fault>,
 ) -> bool {
     let before = faults.len();
+    let schema = resolved(schema);
     match value {
         Value::Object(members) if schema.get("properties").is_some() => {
             members.retain(|name, member| {
@@ -59,10 +60,14 @@ pub(super) fn judge(
         }
         Value::Array(items) if accepts_lists(schema) => {
             let item_schema = item_schema(schema);
+            let is_of_tables = list_of_tables(schema).is_some();
             for (index, item) in items.iter_mut().enumerate() {
-                judge(item_schema, item, &format!("{path}[{index}]"), faults);
+                let may_stay = judge(item_schema, item, &format!("{path}[{index}]"), faults);
+                if is_of_tables && !may_stay {
+                    *item = Value::Object(serde_json::Map::new());
+                }
             }
-            faults.len() == before
+            is_of_tables || faults.len() == before
         }
         scalar if is_accepted(schema, scalar) => true,
         scalar => {
@@ -98,6 +103,7 @@ pub fn expectation(schema: &Value) -> String {
             (Some(low), Some(high)) => format!("a whole number from {low} to {high}"),
             _ => "a whole number, 0 or more".to_owned(),
         },
+        "array" if list_of_tables(schema).is_some() => "a list of tables".to_owned(),
         "array" => {
             let options = enumeration(item_schema(schema));
             if options.is_empty() {
@@ -114,6 +120,34 @@ pub fn expectation(schema: &Value) -> String {
 pub(super) fn tables_of(schema: &Value) -> Option<&Value> {
     let table = schema.get("additionalProperties")?;
     table.get("properties").is_some().then_some(table)
+}
+
+/// The schema of the tables in a list of tables, such as `[[rules]]`.
+pub(super) fn list_of_tables(schema: &Value) -> Option<&Value> {
+    let table = resolved(resolved(schema).get("items")?);
+    table.get("properties").is_some().then_some(table)
+}
+
+/// Whether a single value, or a list of such, may stand here, which an environment variable can give.
+pub(super) fn is_value(schema: &Value) -> bool {
+    kind(schema) != "object" && list_of_tables(schema).is_none()
+}
+
+/// A schema that refers to another one, or wraps the one of an optional table: that one.
+pub(super) fn resolved(mut schema: &Value) -> &Value {
+    loop {
+        let inner = match schema.get("$ref").and_then(Value::as_str) {
+            Some(reference) => self::schema().pointer(reference.trim_start_matches('#')),
+            None => match alternatives(schema).as_deref() {
+                Some([only]) => Some(*only),
+                _ => None,
+            },
+        };
+        match inner {
+            Some(inner) if schema.get("properties").is_none() => schema = inner,
+            _ => return schema,
+        }
+    }
 }
 
 /// The type of a schema, `null` left out; of several, the first.
@@ -277,7 +311,7 @@ fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
 
 fn item_schema(schema: &Value) -> &Value {
     if let Some(items) = schema.get("items") {
-        return items;
+        return resolved(items);
     }
     alternatives(schema)
         .into_iter()

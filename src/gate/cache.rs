@@ -124,7 +124,6 @@ impl Expiry<TokenDigest, Entry> for UntilExpiry {
 }
 
 fn size_of_entry(entry: &Entry) -> u32 {
-    let verified = size_of::<Verified>() + entry.verified.identity().size();
-    let size = size_of::<TokenDigest>() + size_of::<Entry>() + verified + OVERHEAD;
+    let size = size_of::<TokenDigest>() + size_of::<Entry>() + entry.verified.size() + OVERHEAD;
     u32::try_from(size).unwrap_or(u32::MAX)
 }

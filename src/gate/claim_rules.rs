@@ -167,6 +167,14 @@ impl ClaimRules {
         self.judge_time(claims, now)
     }
 
+    /// When the person signed in (`auth_time`, OpenID Connect Core §2), leeway included; `None` where the token does not say, or names
+    /// a moment that has not come.
+    #[must_use]
+    pub fn signed_in(&self, claims: &Claims<'_>, now: Timestamp) -> Option<Timestamp> {
+        let then = claims.time("auth_time").ok()??;
+        (then <= now.plus(self.leeway)).then(|| then.plus(self.leeway))
+    }
+
     fn judge_issuer(&self, claims: &Claims<'_>) -> Result<(), Reason> {
         let found = claims.text("iss").map_err(wrong_type)?;
         let is_expected = self.issuers.is_empty()

@@ -213,6 +213,7 @@ mod tests {
                 path: "/",
                 query: Some(query),
             },
+            source: None,
         };
         extract(&rules, &request).map(|found| {
             let token = String::from_utf8(found.token.bytes().to_vec()).unwrap();

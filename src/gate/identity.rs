@@ -1,37 +1,32 @@
-//! Step 3: who is it? From claims to the values of identity headers.
+//! Step 4: who is it? From claims to the values of identity headers, and to what rules ask of.
 //!
-//! A value is complete and exactly what the issuer signed, or the request is refused: nothing is trimmed, folded or cut. Every
-//! configured header has a value, empty where the token lacks the claim, so that no client's own header can survive in a proxy.
+//! A value is complete and exactly what the issuer signed, changed only as the configuration says, or the request is refused: nothing is
+//! trimmed, folded or cut. Every configured header has a value, empty where the token lacks the claim, so that no client's own header can
+//! survive in a proxy.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::config::{Config, Fault, IssuerSettings, NonAscii};
-use crate::jose::{Claims, Json};
+use crate::config::{Config, Fault, GroupOverage, IssuerSettings};
+use crate::jose::{ClaimPath, Claims, NotAPath};
+use crate::policy::{AccessRules, Met, Requirements, Subject};
 use crate::reason::Reason;
 
-use super::claim_path::{ClaimPath, NotAPath};
-use super::{header_name, header_value};
+use super::field::{Field, NoValue, Value};
+use super::headers::{Carries, Headers};
+use super::username::{USERNAME, Username};
 
-/// How claims become headers.
+/// How an issuer's claims become an identity.
 #[derive(Clone, Debug)]
 pub struct IdentityRules {
-    non_ascii: NonAscii,
-    headers: Vec<(String, Carries)>,
-}
-
-/// Which claim of an issuer's tokens holds the username.
-#[derive(Clone, Debug)]
-pub struct UsernameRules {
-    claims: Vec<ClaimPath>,
-    cuts_at_sign: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Carries {
-    Username,
-    Claim(ClaimPath),
+    username: Username,
+    /// Every field, by its name.
+    fields: BTreeMap<String, Field>,
+    headers: Headers,
+    overage: GroupOverage,
+    access: AccessRules,
 }
 
 /// Who it is.
@@ -41,21 +36,34 @@ pub struct Identity {
     values: Box<[Bytes]>,
 }
 
+/// Why a verified token gives no identity, or its person may not come in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoIdentity {
+    /// The reason.
+    pub reason: Reason,
+    /// Where: a key of the configuration or a header, and a size. Nothing of the token.
+    pub detail: Option<Box<str>>,
+}
+
+/// Fields that are lists or addresses, as `/userinfo` and rules want them.
+#[derive(Debug)]
+struct Facts<'c> {
+    email: Option<Cow<'c, str>>,
+    groups: Option<Vec<Cow<'c, str>>>,
+    scopes: Option<Vec<Cow<'c, str>>>,
+}
+
 /// The longest username, in bytes of the header value.
 pub const MAX_USERNAME: usize = 256;
-/// The longest value of another header, in bytes.
-pub const MAX_VALUE: usize = 4 * 1024;
-/// The longest sum of all values, in bytes.
-pub const MAX_TOTAL: usize = 8 * 1024;
 
 impl Identity {
-    /// The username, as the token has it (before any encoding for a header).
+    /// The username, as it is known here (before any encoding for a header).
     #[must_use]
     pub fn username(&self) -> &str {
         &self.username
     }
 
-    /// The header values, in the order of [`IdentityRules::header_names`].
+    /// The header values, in the order of the headers' names.
     #[must_use]
     pub fn values(&self) -> &[Bytes] {
         &self.values
@@ -73,162 +81,176 @@ impl Identity {
     }
 }
 
-impl UsernameRules {
-    /// Compiles the rules. Faults name keys of the issuer.
-    #[must_use]
-    pub fn compile(settings: &IssuerSettings) -> (Self, Vec<Fault>) {
-        let mut faults = Vec::new();
-        let mut claims = Vec::new();
-        let fields = settings.username_claim.items();
-        let path = settings.path("username_claim");
-        if fields.is_empty() {
-            faults.push(Fault::new(
-                &path,
-                "nothing",
-                "the claim that holds the username",
-                "`sub`, `preferred_username` and `email` are usual",
-            ));
+impl From<Reason> for NoIdentity {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            detail: None,
         }
-        for field in fields {
-            match ClaimPath::parse(field) {
-                Ok(claim) => claims.push(claim),
-                Err(fault) => faults.push(not_a_path(&path, field, fault)),
-            }
-        }
-        let rules = Self {
-            claims,
-            cuts_at_sign: settings.extract_username,
-        };
-        (rules, faults)
-    }
-
-    /// The username: the first claim of the list that the token has. A claim that is there and no good name is a refusal, not a
-    /// reason to take the next.
-    fn of<'c>(&self, claims: &'c Claims<'_>) -> Result<&'c str, Reason> {
-        let claim = self
-            .claims
-            .iter()
-            .find_map(|path| path.resolve(claims))
-            .ok_or(Reason::IdentityUsername)?;
-        let name = claim.as_str().ok_or(Reason::IdentityUsername)?;
-        if self.cuts_at_sign {
-            return Ok(name.split('@').next().unwrap_or_default());
-        }
-        Ok(name)
     }
 }
 
 impl IdentityRules {
-    /// Compiles the rules. Faults name keys of `[identity]`.
+    /// Compiles the rules of an issuer. `None` when the username's is at fault.
     #[must_use]
-    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+    pub fn compile(
+        config: &Config,
+        settings: &IssuerSettings,
+        headers: &Headers,
+    ) -> (Option<Self>, Vec<Fault>) {
         let mut faults = Vec::new();
-        let mut headers: Vec<(String, Carries)> = Vec::new();
-        for (name, claim) in &config.identity.headers {
-            let path = format!("identity.headers.\"{name}\"");
-            if let Some(fault) =
-                header_name::unfit(name, &path, headers.iter().map(|(name, _)| name))
-            {
-                faults.push(fault);
-                continue;
-            }
-            let carries = if claim == "username" {
-                Carries::Username
+        let own = config
+            .issuers
+            .get(&settings.name)
+            .map(|table| &table.fields);
+        let is_own = |name: &str| own.is_some_and(|own| own.contains_key(name));
+        let path = |name: &str| {
+            if is_own(name) {
+                settings.path(&format!("fields.{name}"))
             } else {
-                match ClaimPath::parse(claim) {
-                    Ok(path) => Carries::Claim(path),
-                    Err(fault) => {
-                        faults.push(not_a_path(&path, claim, fault));
-                        continue;
-                    }
-                }
-            };
-            headers.push((name.clone(), carries));
-        }
-        if headers.is_empty() && faults.is_empty() {
-            faults.push(Fault::warning(
-                "identity.headers",
-                "no header",
-                "at least a header for the username",
-                "without one, the application behind the proxy learns that a request may pass, but not who it is",
-            ));
-        }
-        let rules = Self {
-            non_ascii: config.identity.non_ascii,
-            headers,
+                format!("identity.fields.{name}")
+            }
         };
+        let others = settings
+            .identity
+            .fields
+            .iter()
+            .filter(|(name, _)| *name != USERNAME);
+        let fields = others
+            .filter_map(|(name, table)| {
+                let field = Field::compile(&path(name), table, &mut faults)?;
+                Some((name.clone(), field))
+            })
+            .collect();
+        let username = Username::compile(settings, &path(USERNAME), &mut faults);
+        let issuer_path = settings.path("access");
+        let mut access = vec![("access", &config.access)];
+        if !settings.is_default {
+            access.push((issuer_path.as_str(), &settings.identity.access));
+        }
+        let access = AccessRules::compile(&access, &mut faults);
+        let rules = username.map(|username| Self {
+            username,
+            headers: headers.clone(),
+            fields,
+            overage: settings.identity.group_overage,
+            access,
+        });
         (rules, faults)
     }
 
-    /// The names of the headers that every success carries.
-    pub fn header_names(&self) -> impl Iterator<Item = &str> {
-        self.headers.iter().map(|(name, _)| name.as_str())
-    }
-
-    /// Makes the identity of a verified token.
+    /// Makes the identity of a verified token, and tells which requirements it meets.
     ///
     /// # Errors
-    /// [`Reason::IdentityUsername`], [`Reason::IdentityInvalid`] or [`Reason::IdentityTooLarge`].
+    /// There is no good username, another claim is not fit for its header, the headers are too large, or the person may not come in.
     pub fn identify(
         &self,
-        username: &UsernameRules,
         claims: &Claims<'_>,
-    ) -> Result<Identity, Reason> {
-        let username = username.of(claims)?;
-        let username_value = header_value::encode(username, self.non_ascii)
-            .filter(|value| !value.is_empty() && value.len() <= MAX_USERNAME)
-            .ok_or(Reason::IdentityUsername)?;
-        let mut total = 0_usize;
-        let mut values = Vec::with_capacity(self.headers.len());
-        for (_, carries) in &self.headers {
+        requirements: &Requirements,
+    ) -> Result<(Identity, Met), NoIdentity> {
+        let username = self.username.of(claims)?;
+        let shown = self.headers.username(&username)?;
+        let mut met = Met::default();
+        let mut is_admin = false;
+        let mut kept_out = None;
+        if self.access.ask_anything() || !requirements.is_empty() {
+            let facts = self.facts(claims);
+            let subject = facts.subject(&username, claims);
+            kept_out = self.access.keeps_out(&subject);
+            is_admin = self.access.is_admin(&subject);
+            met = requirements.met_by(&subject);
+        }
+        let mut values = self.headers.collect();
+        for (header, carries) in self.headers.iter() {
             let value = match carries {
-                Carries::Username => username_value.clone().into_owned(),
-                Carries::Claim(path) => path
-                    .resolve(claims)
-                    .map_or(Ok(String::new()), |claim| self.value(claim))?,
+                Carries::Username => shown.clone().into_owned(),
+                Carries::Role if is_admin => "admin".to_owned(),
+                Carries::Role => "user".to_owned(),
+                Carries::Named(name, claim) => self.named(name, claim, claims)?,
             };
-            total = total.saturating_add(value.len());
-            if value.len() > MAX_VALUE || total > MAX_TOTAL {
-                return Err(Reason::IdentityTooLarge);
-            }
-            // Without spare capacity, so that the cache's account of memory is true.
-            values.push(Bytes::from(value.into_boxed_str().into_boxed_bytes()));
+            values.add(header, value)?;
         }
-        Ok(Identity {
+        if let Some((reason, key)) = kept_out {
+            return Err(NoIdentity {
+                reason,
+                detail: Some(format!("`{key}`").into()),
+            });
+        }
+        let identity = Identity {
+            values: values.finish(),
             username: username.into(),
-            values: values.into(),
-        })
-    }
-
-    /// The header value of any other claim: a string, or a list of strings.
-    fn value(&self, claim: &Json<'_>) -> Result<String, Reason> {
-        let Json::Array(items) = claim else {
-            return self.text(claim).map(Cow::into_owned);
         };
-        let mut joined = String::new();
-        for (index, item) in items.iter().enumerate() {
-            let item = self.text(item)?;
-            // A comma inside, or an empty item, would read as other items than the issuer signed.
-            if item.is_empty() || item.contains(',') {
-                return Err(Reason::IdentityInvalid);
-            }
-            if index > 0 {
-                joined.push(',');
-            }
-            joined.push_str(&item);
-        }
-        Ok(joined)
+        Ok((identity, met))
     }
 
-    fn text<'c>(&self, claim: &'c Json<'_>) -> Result<Cow<'c, str>, Reason> {
-        claim
-            .as_str()
-            .and_then(|text| header_value::encode(text, self.non_ascii))
-            .ok_or(Reason::IdentityInvalid)
+    /// The value of a header that carries a field or a claim.
+    fn named(&self, name: &str, claim: &Field, claims: &Claims<'_>) -> Result<String, NoIdentity> {
+        let field = self.fields.get(name).unwrap_or(claim);
+        match field.value(claims) {
+            Ok(value) => self
+                .headers
+                .text(value, field)
+                .ok_or_else(|| Reason::IdentityInvalid.into()),
+            Err(NoValue::Elsewhere) if self.overage == GroupOverage::Ignore => Ok(String::new()),
+            Err(NoValue::Elsewhere) => Err(Reason::IdentityOverage.into()),
+            Err(NoValue::WrongType) => Err(Reason::IdentityInvalid.into()),
+        }
+    }
+
+    fn facts<'c>(&'c self, claims: &'c Claims<'_>) -> Facts<'c> {
+        let value = |name: &str| self.fields.get(name).map(|field| field.value(claims));
+        let list = |name: &str| match value(name)? {
+            Ok(Value::List(items)) => Some(items),
+            Ok(Value::Text(text)) => Some(vec![text]),
+            Ok(Value::Absent) => Some(Vec::new()),
+            Err(NoValue::WrongType | NoValue::Elsewhere) => None,
+        };
+        Facts {
+            email: match value("email") {
+                Some(Ok(Value::Text(text))) => Some(text),
+                _ => None,
+            },
+            groups: list("groups"),
+            scopes: list("scopes"),
+        }
+    }
+
+    /// The e-mail address and the groups of a verified token, for whoever wants more than headers.
+    #[must_use]
+    pub fn email_and_groups(&self, claims: &Claims<'_>) -> (Option<String>, Vec<String>) {
+        let facts = self.facts(claims);
+        let groups = facts.groups.unwrap_or_default();
+        (
+            facts.email.map(Cow::into_owned),
+            groups.into_iter().map(Cow::into_owned).collect(),
+        )
+    }
+
+    /// Asks a question of the subject that a verified token speaks of; `None` where it has no good username.
+    pub fn with_subject<T>(
+        &self,
+        claims: &Claims<'_>,
+        ask: impl FnOnce(&Subject<'_>) -> T,
+    ) -> Option<T> {
+        let username = self.username.of(claims).ok()?;
+        let facts = self.facts(claims);
+        Some(ask(&facts.subject(&username, claims)))
     }
 }
 
-fn not_a_path(path: &str, found: &str, why: NotAPath) -> Fault {
+impl Facts<'_> {
+    fn subject<'s>(&'s self, username: &'s str, claims: &'s Claims<'s>) -> Subject<'s> {
+        Subject {
+            username,
+            email: self.email.as_deref(),
+            groups: self.groups.as_deref(),
+            scopes: self.scopes.as_deref(),
+            claims,
+        }
+    }
+}
+
+pub(super) fn not_a_path(path: &str, found: &str, why: NotAPath) -> Fault {
     Fault::new(
         path,
         format!("`{found}`: {why}"),
@@ -237,18 +259,32 @@ fn not_a_path(path: &str, found: &str, why: NotAPath) -> Fault {
     )
 }
 
+/// A field for a header that names a claim.
+pub(super) fn field_of_claim(path: &str, claim: &str, faults: &mut Vec<Fault>) -> Option<Field> {
+    match ClaimPath::parse(claim) {
+        Ok(claim) => Some(Field::of_claim(claim)),
+        Err(why) => {
+            faults.push(not_a_path(path, claim, why));
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OneOrMany;
+    use crate::config::{NonAscii, OneOrMany};
 
     fn identify(config: &Config, claims: &str) -> Result<Vec<String>, Reason> {
-        let (rules, faults) = IdentityRules::compile(config);
+        let (headers, faults) = Headers::compile(config);
+        assert_eq!(faults, []);
+        let (rules, faults) = IdentityRules::compile(config, &config.default_issuer(), &headers);
         assert_eq!(faults, []);
         let claims = Claims::parse(claims.as_bytes()).unwrap();
-        let (username, faults) = UsernameRules::compile(&config.default_issuer());
-        assert_eq!(faults, []);
-        let identity = rules.identify(&username, &claims)?;
+        let (identity, _) = rules
+            .unwrap()
+            .identify(&claims, &Requirements::default())
+            .map_err(|why| why.reason)?;
         let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();
         Ok(identity.values().iter().map(text).collect())
     }
@@ -428,9 +464,11 @@ mod tests {
             Err(Reason::IdentityTooLarge)
         );
         let mut config = Config::default();
-        config.identity.headers = ["A", "B", "C"]
-            .map(|name| (name.to_owned(), "groups".to_owned()))
-            .into();
+        config.identity.headers = Some(
+            ["A", "B", "C"]
+                .map(|name| (name.to_owned(), "groups".to_owned()))
+                .into(),
+        );
         assert!(identify(&config, &groups(200)).is_ok());
         assert_eq!(
             identify(&config, &groups(300)),
@@ -449,11 +487,13 @@ mod tests {
             vec![""],
         ] {
             let mut config = Config::default();
-            config.identity.headers = names
-                .iter()
-                .map(|name| ((*name).to_owned(), "username".to_owned()))
-                .collect();
-            let (_, faults) = IdentityRules::compile(&config);
+            config.identity.headers = Some(
+                names
+                    .iter()
+                    .map(|name| ((*name).to_owned(), "username".to_owned()))
+                    .collect(),
+            );
+            let (_, faults) = Headers::compile(&config);
             assert_eq!(faults.len(), 1, "{names:?}");
         }
     }

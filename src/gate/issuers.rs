@@ -13,7 +13,7 @@ use crate::jose::{Algorithm, VerifyingKey};
 use crate::keys::{IssuerId, KeySet};
 
 use super::claim_rules::ClaimRules;
-use super::identity::UsernameRules;
+use super::identity::IdentityRules;
 
 /// An issuer of tokens, as configured, with its keys of this moment.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub struct Issuer {
     pub supply: Supply,
     /// What its tokens must say.
     pub claims: Arc<ClaimRules>,
-    /// Which claim holds the username.
-    pub username: Arc<UsernameRules>,
+    /// How its claims become an identity.
+    pub identity: Arc<IdentityRules>,
     /// Whether its base64url may carry padding.
     pub is_padded: bool,
     /// Headers of its tokens that have been verified, with the key they led to.
@@ -157,7 +157,7 @@ impl Issuers {
                 generation: Generation::next(),
                 supply: issuer.supply,
                 claims: Arc::clone(&issuer.claims),
-                username: Arc::clone(&issuer.username),
+                identity: Arc::clone(&issuer.identity),
                 is_padded: issuer.is_padded,
                 known_headers: KnownHeaders::default(),
             })

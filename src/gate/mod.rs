@@ -1,13 +1,14 @@
 //! THE HOT PATH: may this request pass, and who is it?
 //!
 //! ```text
-//! RequestView ─► extract ─► Credential ─► verify ─► Verified ─► Permit
+//! RequestView ─► extract ─► Credential ─► verify ─► Admitted ─► authorize ─► Permit
 //!                                          │  ▲
 //!                                          ▼  │ cache: seen this exact token before?
 //! ```
 //!
 //! [`decide`] is a plain function over one [`State`]: no async, no lock held, no I/O, no framework type. `extract` finds the token in one
-//! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers, `cache` remembers. Whatever goes wrong is a [`Refusal`]
+//! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers out of `field`s, `cache` remembers, and `authorize` asks
+//! the rules of `policy`. Whatever goes wrong is a [`Refusal`]
 //! with one [`Reason`](crate::reason::Reason); what the outside hears of it is decided in `server/respond.rs`. A key
 //! that is not here and may be had is a [`Halt::KeyMissing`]: the server waits for it and asks again.
 #![deny(
@@ -18,18 +19,24 @@
     clippy::unwrap_used
 )]
 
+pub mod authorize;
 pub mod cache;
-pub mod claim_path;
 pub mod claim_rules;
 pub mod extract;
+mod field;
+mod filter;
 mod header_name;
 mod header_value;
+pub mod headers;
 pub mod identity;
 pub mod issuers;
 pub mod places;
 pub mod refusal;
 mod required_claims;
 pub mod state;
+mod template;
+mod transform;
+mod username;
 pub mod verify;
 
 #[cfg(test)]
@@ -39,20 +46,48 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::config::TokenSource;
+use crate::keys::MissingKey;
+use crate::reason::Reason;
 use crate::request::{HeaderLines, RequestView};
 
+use authorize::{Proof, Verdict};
+use refusal::{DigestPrefix, TokenFacts};
+
+pub use authorize::Difference;
 pub use extract::Credential;
 pub use issuers::Issuer;
 pub use refusal::{Halt, Refusal};
 pub use state::State;
 pub use verify::Verified;
 
-/// Proof that a request may pass: only [`decide`] and [`admit`] make one.
+/// Proof that a request may pass: only [`decide`] makes one.
 #[derive(Debug)]
 pub struct Permit {
+    /// Whose token it is; `None`: nobody's, and none is needed.
+    known: Option<Admitted>,
+    /// The place of the rule that let it pass; `None`: there are no rules.
+    rule: Option<usize>,
+}
+
+/// Proof that a token is good: only [`admit`] makes one.
+#[derive(Debug)]
+pub struct Admitted {
     verified: Arc<Verified>,
     source: TokenSource,
     lookup: Lookup,
+}
+
+/// What came of a request, and what the shadow rules would have done otherwise.
+#[derive(Debug)]
+pub struct Decision {
+    /// It may pass, or not, or not yet.
+    pub outcome: Result<Permit, Halt>,
+    /// What the shadow rules would have done otherwise.
+    pub difference: Option<Difference>,
+    /// How the cache answered.
+    pub lookup: Lookup,
+    /// A key that is missing for the token of a request that passes without it.
+    pub missing: Option<MissingKey>,
 }
 
 /// How the cache of verified tokens answered.
@@ -67,6 +102,20 @@ pub enum Lookup {
 }
 
 impl Permit {
+    /// Whose token it is; `None`: nobody's, and none is needed.
+    #[must_use]
+    pub const fn known(&self) -> Option<&Admitted> {
+        self.known.as_ref()
+    }
+
+    /// The place of the rule that let it pass; `None`: there are no rules.
+    #[must_use]
+    pub const fn rule(&self) -> Option<usize> {
+        self.rule
+    }
+}
+
+impl Admitted {
     /// What was verified.
     #[must_use]
     pub fn verified(&self) -> &Verified {
@@ -84,35 +133,153 @@ impl Permit {
     pub const fn lookup(&self) -> Lookup {
         self.lookup
     }
+
+    /// What the log may say of the token.
+    fn facts(&self, credential: Option<Credential<'_>>) -> TokenFacts {
+        let digest = credential.map(|credential| DigestPrefix::of(credential.token()));
+        TokenFacts {
+            source: self.source,
+            issuer: Some(self.verified.shared_issuer()),
+            algorithm: None,
+            kid: None,
+            digest: digest.unwrap_or_default(),
+        }
+    }
+}
+
+/// Tells at the moment `now` whose token a request carries, whatever the rules say of the request: for those who want to know who it is.
+#[must_use]
+pub fn recognize<H: HeaderLines>(
+    state: &State,
+    request: &RequestView<'_, H>,
+    now: Timestamp,
+) -> Decision {
+    let (_, admitted) = present(state, request, now);
+    Decision::by_token(state, admitted)
+}
+
+type Presented<'r> = (Option<Credential<'r>>, Result<Admitted, Halt>);
+
+/// The token that a request presents, and what it is worth.
+fn present<'r, H: HeaderLines>(
+    state: &State,
+    request: &RequestView<'r, H>,
+    now: Timestamp,
+) -> Presented<'r> {
+    match extract::extract(&state.extract, request) {
+        Ok(credential) => (Some(credential), admit(state, credential, now)),
+        Err(reason) => (None, Err(Refusal::without_token(reason).into())),
+    }
 }
 
 /// Decides one request at the moment `now`.
-///
-/// # Errors
-/// The request may not pass, or not yet, and why.
+#[must_use]
 pub fn decide<H: HeaderLines>(
     state: &State,
     request: &RequestView<'_, H>,
     now: Timestamp,
-) -> Result<Permit, Halt> {
-    let credential = extract::extract(&state.extract, request).map_err(Refusal::without_token)?;
-    admit(state, credential, now)
+) -> Decision {
+    let (credential, admitted) = present(state, request, now);
+    let policy = &*state.policy;
+    let Some(rules) = &policy.rules else {
+        return Decision::by_token(state, admitted);
+    };
+    let proof = match &admitted {
+        Ok(known) => Proof::Token(&known.verified),
+        Err(halt) if halt.reason() == Reason::TokenMissing => Proof::Nothing,
+        Err(_) => Proof::Bad,
+    };
+    let question = authorize::question(request, proof);
+    let verdict = authorize::ask(rules, &question, proof, now);
+    let difference = authorize::shadow(policy, &question, proof, verdict, now);
+    let missing = match (&verdict, &admitted) {
+        (Verdict::Pass { .. }, Err(Halt::KeyMissing(missing, _))) => Some(missing.clone()),
+        _ => None,
+    };
+    let lookup = lookup(state, &admitted);
+    Decision {
+        outcome: outcome(verdict, admitted, credential),
+        difference,
+        lookup,
+        missing,
+    }
 }
 
-/// Decides on a token that has been found.
+impl Decision {
+    /// Without rules, every good token passes and nothing else.
+    fn by_token(state: &State, admitted: Result<Admitted, Halt>) -> Self {
+        let lookup = lookup(state, &admitted);
+        Self {
+            outcome: admitted.map(|known| Permit {
+                known: Some(known),
+                rule: None,
+            }),
+            difference: None,
+            lookup,
+            missing: None,
+        }
+    }
+}
+
+/// What a verdict means for a request that came with this.
+fn outcome(
+    verdict: Verdict<'_>,
+    admitted: Result<Admitted, Halt>,
+    credential: Option<Credential<'_>>,
+) -> Result<Permit, Halt> {
+    match (verdict, admitted) {
+        (Verdict::Pass { place, is_known }, admitted) => Ok(Permit {
+            known: admitted.ok().filter(|_| is_known),
+            rule: place,
+        }),
+        (Verdict::NeedsToken(_, rule), Err(halt)) => Err(halt.by(rule)),
+        // A good token is never asked for again.
+        (Verdict::NeedsToken(_, rule), Ok(_)) => {
+            Err(Refusal::without_token(Reason::Internal).by(rule).into())
+        }
+        (Verdict::Refuse(reason, rule), admitted) => {
+            let refusal = match &admitted {
+                Ok(known) => Refusal::of_known(reason, known.facts(credential)),
+                Err(halt) => halt.refusal().clone().because(reason),
+            };
+            Err(match rule {
+                Some((_, rule)) => refusal.by(rule),
+                None => refusal,
+            }
+            .into())
+        }
+    }
+}
+
+fn lookup(state: &State, admitted: &Result<Admitted, Halt>) -> Lookup {
+    match admitted {
+        Ok(known) => known.lookup,
+        // A refused token was not in the cache, which holds good ones only.
+        Err(halt)
+            if state.cache.is_some()
+                && halt.refusal().token().is_some()
+                && halt.reason() != Reason::TokenTooLarge =>
+        {
+            Lookup::Miss
+        }
+        Err(_) => Lookup::Off,
+    }
+}
+
+/// Judges a token that has been found, without asking whether it may pass.
 ///
 /// # Errors
 /// The token is not good, gives no identity, or its key is missing, and why.
-pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Result<Permit, Halt> {
+pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Result<Admitted, Halt> {
     let (token, source) = (credential.token(), credential.source());
-    let permit = |verified, lookup| Permit {
+    let admitted = |verified, lookup| Admitted {
         verified,
         source,
         lookup,
     };
     let Some(cache) = state.cache.as_ref() else {
         let verified = verify::verify(state, token, now).map_err(|refused| refused.from(source))?;
-        return Ok(permit(Arc::new(verified), Lookup::Off));
+        return Ok(admitted(Arc::new(verified), Lookup::Off));
     };
     // Length is checked before anything is computed over the token.
     if token.bytes().len() > state.max_token_bytes {
@@ -123,10 +290,10 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
         .get(&digest, now)
         .filter(|verified| verified.is_current(&state.issuers));
     if let Some(verified) = known {
-        return Ok(permit(verified, Lookup::Hit));
+        return Ok(admitted(verified, Lookup::Hit));
     }
     let verified = verify::verify(state, token, now).map_err(|refused| refused.from(source))?;
     let verified = Arc::new(verified);
     cache.insert(digest, Arc::clone(&verified), now);
-    Ok(permit(verified, Lookup::Miss))
+    Ok(admitted(verified, Lookup::Miss))
 }

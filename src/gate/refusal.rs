@@ -11,6 +11,7 @@ use aws_lc_rs::digest;
 use crate::config::TokenSource;
 use crate::jose::Algorithm;
 use crate::keys::MissingKey;
+use crate::policy::Rule;
 use crate::reason::Reason;
 use crate::request::RawToken;
 
@@ -19,6 +20,8 @@ use crate::request::RawToken;
 pub struct Refusal {
     reason: Reason,
     token: Option<Box<TokenFacts>>,
+    rule: Option<Arc<Rule>>,
+    detail: Option<Box<str>>,
 }
 
 /// Why a request does not pass, so far.
@@ -44,6 +47,15 @@ impl Halt {
     pub const fn refusal(&self) -> &Refusal {
         match self {
             Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal,
+        }
+    }
+
+    /// The same, by this rule.
+    #[must_use]
+    pub(super) fn by(self, rule: &Arc<Rule>) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.by(rule)),
+            Self::KeyMissing(missing, refusal) => Self::KeyMissing(missing, refusal.by(rule)),
         }
     }
 
@@ -78,7 +90,7 @@ pub struct TokenFacts {
 }
 
 /// The first four bytes of a token's SHA-256.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct DigestPrefix([u8; 4]);
 
 /// The longest `kid` in a log, in bytes.
@@ -91,7 +103,39 @@ impl Refusal {
         Self {
             reason,
             token: None,
+            rule: None,
+            detail: None,
         }
+    }
+
+    /// A refusal of somebody whose token is good.
+    #[must_use]
+    pub(super) fn of_known(reason: Reason, facts: TokenFacts) -> Self {
+        Self {
+            token: Some(Box::new(facts)),
+            ..Self::without_token(reason)
+        }
+    }
+
+    /// The same refusal, by this rule.
+    #[must_use]
+    pub(super) fn by(self, rule: &Arc<Rule>) -> Self {
+        Self {
+            rule: Some(Arc::clone(rule)),
+            ..self
+        }
+    }
+
+    /// The rule that refused, or that wanted a token.
+    #[must_use]
+    pub fn rule(&self) -> Option<&Rule> {
+        self.rule.as_deref()
+    }
+
+    /// More for the log: a key of the configuration, a header, a size. Nothing of the token.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// Why.
@@ -128,6 +172,8 @@ pub struct RefusedToken {
     pub digest: DigestPrefix,
     /// The key that is missing, where it may be had.
     pub missing: Option<MissingKey>,
+    /// More for the log.
+    pub detail: Option<Box<str>>,
 }
 
 impl RefusedToken {
@@ -141,7 +187,14 @@ impl RefusedToken {
             kid: None,
             digest: DigestPrefix::of(token),
             missing: None,
+            detail: None,
         }
+    }
+
+    /// Adds more for the log.
+    #[must_use]
+    pub fn with_detail(self, detail: Option<Box<str>>) -> Self {
+        Self { detail, ..self }
     }
 
     /// Adds the `kid` that the token names.
@@ -166,6 +219,8 @@ impl RefusedToken {
                 kid: self.kid,
                 digest: self.digest,
             })),
+            rule: None,
+            detail: self.detail,
         };
         match self.missing {
             Some(missing) => Halt::KeyMissing(missing, refusal),

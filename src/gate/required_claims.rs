@@ -1,9 +1,7 @@
 //! Claims that must have one of some values, beyond those that RFC 7519 registers.
 
 use crate::config::{Fault, IssuerSettings};
-use crate::jose::{Claims, Json};
-
-use super::claim_path::ClaimPath;
+use crate::jose::{ClaimPath, Claims, Json};
 
 /// Claims with the values that are accepted.
 #[derive(Clone, Debug, Default)]

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use crate::keys::{IssuerId, KeySet};
+use crate::policy::Policy;
 
 use super::cache::TokenCache;
-use super::identity::IdentityRules;
+use super::headers::Headers;
 use super::issuers::Issuers;
 use super::places::ExtractRules;
 
@@ -20,8 +21,10 @@ pub struct State {
     pub issuers: Issuers,
     /// Where tokens stand.
     pub extract: Arc<ExtractRules>,
-    /// How claims become headers.
-    pub identity: Arc<IdentityRules>,
+    /// Who may pass where.
+    pub policy: Arc<Policy>,
+    /// The identity headers.
+    pub headers: Headers,
     /// The longest token, in bytes.
     pub max_token_bytes: usize,
     /// Tokens that have been verified; `None`: off.

@@ -11,6 +11,7 @@ use crate::jose::header::HeaderFault;
 use crate::jose::{Algorithm, Claims, Compact, Header, base64url};
 use crate::keys::keyring::Want;
 use crate::keys::{Miss, MissingKey};
+use crate::policy::Met;
 use crate::reason::Reason;
 use crate::request::RawToken;
 
@@ -29,6 +30,10 @@ pub struct Verified {
     generation: Generation,
     identity: Identity,
     validity: Validity,
+    /// Which requirements of rules it meets.
+    met: Met,
+    /// When the person signed in, leeway included.
+    signed_in: Option<Timestamp>,
 }
 
 impl Verified {
@@ -36,6 +41,12 @@ impl Verified {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// The same, shared.
+    #[must_use]
+    pub fn shared_issuer(&self) -> Arc<str> {
+        Arc::clone(&self.issuer)
     }
 
     /// The issuer's place among those of the state.
@@ -54,6 +65,24 @@ impl Verified {
     #[must_use]
     pub const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Which requirements of rules it meets.
+    #[must_use]
+    pub const fn met(&self) -> &Met {
+        &self.met
+    }
+
+    /// When the person signed in, leeway included, where the token says so.
+    #[must_use]
+    pub const fn signed_in(&self) -> Option<Timestamp> {
+        self.signed_in
+    }
+
+    /// The memory that it takes, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.identity.size() + self.met.size()
     }
 
     /// When it is valid.
@@ -123,16 +152,18 @@ pub fn verify(
         .claims
         .judge(&claims, speaks_for, now)
         .map_err(refused)?;
-    let identity = state
+    let (identity, met) = issuer
         .identity
-        .identify(&issuer.username, &claims)
-        .map_err(refused)?;
+        .identify(&claims, &state.policy.requirements)
+        .map_err(|why| refused(why.reason).with_detail(why.detail))?;
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
         place,
         generation: issuer.generation,
         identity,
         validity,
+        met,
+        signed_in: issuer.claims.signed_in(&claims, now),
     })
 }
 

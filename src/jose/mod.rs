@@ -6,6 +6,7 @@
 
 pub mod algorithm;
 pub mod base64url;
+pub mod claim_path;
 pub mod claims;
 pub mod compact;
 pub mod header;
@@ -18,6 +19,7 @@ pub mod thumbprint;
 pub mod verifying_key;
 
 pub use algorithm::{Algorithm, Family};
+pub use claim_path::{ClaimPath, NotAPath};
 pub use claims::Claims;
 pub use compact::Compact;
 pub use header::Header;

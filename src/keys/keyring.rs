@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -154,6 +155,12 @@ impl Keyring {
         let running = self.running.load();
         let waiting = running.values().map(|running| &running.shared.waiting);
         waiting.map(|waiting| waiting.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Asks for a key that was missed, without waiting for it.
+    pub fn ask(&self, missing: &MissingKey) {
+        // Whoever begins to wait has asked.
+        let _ = self.wait(missing, Instant::now()).now_or_never();
     }
 
     /// Waits for a key that was missed by a request that arrived at `arrival`: for the fetch that is under way, else for one that this

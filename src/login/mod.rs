@@ -7,4 +7,4 @@
 pub mod retpath;
 mod return_hosts;
 
-pub use retpath::ReturnPolicy;
+pub use retpath::{ReturnPolicy, Way};

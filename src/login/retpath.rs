@@ -21,6 +21,15 @@ pub struct ReturnPolicy {
     token_parameter: Option<String>,
 }
 
+/// How a person shall sign in, where that matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Way<'w> {
+    /// The values of `acr` that are good, separated by blanks.
+    pub acr_values: Option<&'w str>,
+    /// How many seconds ago the person may have signed in.
+    pub max_age: Option<u64>,
+}
+
 impl ReturnPolicy {
     /// Compiles the policy. `token_parameter` is the query parameter that may hold a token: it never stands in a return address.
     #[must_use]
@@ -99,9 +108,14 @@ impl ReturnPolicy {
     }
 
     /// Where to send somebody who has to sign in: `auth_url` with the return address, percent-encoded once; the safe place where
-    /// there is none. `None` when nobody can be sent, or when the request was for the sign-in page itself, which would loop.
+    /// there is none, and `way` beside it. `None` when nobody can be sent, or when the request was for the sign-in page itself, which would loop.
     #[must_use]
-    pub fn sign_in(&self, original: &Original<'_>, address: Option<&Url>) -> Option<String> {
+    pub fn sign_in(
+        &self,
+        original: &Original<'_>,
+        address: Option<&Url>,
+        way: Way<'_>,
+    ) -> Option<String> {
         let mut location = self.auth_url.clone()?;
         if self.is_sign_in_page(original) || address.is_some_and(|url| same_page(url, &location)) {
             return None;
@@ -110,6 +124,15 @@ impl ReturnPolicy {
             location
                 .query_pairs_mut()
                 .append_pair(&self.parameter, address.as_str());
+        }
+        // The names of OpenID Connect Core §3.1.2.1, which RFC 9470 §4 sends people with.
+        if let Some(values) = way.acr_values {
+            location.query_pairs_mut().append_pair("acr_values", values);
+        }
+        if let Some(seconds) = way.max_age {
+            location
+                .query_pairs_mut()
+                .append_pair("max_age", &seconds.to_string());
         }
         Some(location.into())
     }
@@ -327,7 +350,9 @@ mod tests {
         );
         let address = policy.of_request(&original);
         assert_eq!(
-            policy.sign_in(&original, address.as_ref()).unwrap(),
+            policy
+                .sign_in(&original, address.as_ref(), Way::default())
+                .unwrap(),
             "https://auth.example.com/login?app=hub&retpath=https%3A%2F%2Fapp.example.com%2Fa%3Fx%3D1%26y%3D%252F%26admin%3D1#top"
         );
     }
@@ -412,7 +437,7 @@ mod tests {
         let original = request("app.example.com", "/", None);
         assert_eq!(policy.of_request(&original), None);
         assert_eq!(
-            policy.sign_in(&original, None).unwrap(),
+            policy.sign_in(&original, None, Way::default()).unwrap(),
             "https://auth.example.com/login?app=hub#top"
         );
     }
@@ -421,9 +446,9 @@ mod tests {
     fn a_request_for_the_sign_in_page_itself_is_never_sent_there() {
         let policy = policy(&config());
         let original = request("auth.example.com", "/login", Some("retpath=x"));
-        assert_eq!(policy.sign_in(&original, None), None);
+        assert_eq!(policy.sign_in(&original, None, Way::default()), None);
         let original = request("auth.example.com", "/other", None);
-        assert!(policy.sign_in(&original, None).is_some());
+        assert!(policy.sign_in(&original, None, Way::default()).is_some());
     }
 
     #[test]

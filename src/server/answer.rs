@@ -7,16 +7,16 @@ use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clock::Timestamp;
-use crate::gate::Lookup;
-use crate::gate::{self, Halt, Permit, Refusal};
+use crate::gate::{self, Decision, Difference, Halt, Lookup, Permit, Refusal};
 use crate::keys::keyring::Want;
 use crate::keys::{MissingKey, Waited};
+use crate::login::Way;
 use crate::reason::{Outward, Reason};
 use crate::request::{Original, RequestView};
 use crate::telemetry::metrics::Ending;
 
 use super::accept::{Unstated, is_page_load, takes_html};
-use super::forwarded::ActixHeaders;
+use super::forwarded::{ActixHeaders, source};
 use super::live::{Live, Service};
 use super::respond::{self, Audience, Endpoint, Offer};
 
@@ -114,39 +114,67 @@ impl<'r> Exchange<'r> {
         }
     }
 
-    /// Asks the gate.
+    /// Asks the gate whether a request may pass.
     ///
     /// # Errors
-    /// The request may not pass, or not yet.
+    /// It may not, or not yet.
     pub fn decide(&self, original: Original<'_>) -> Result<Permit, Halt> {
         let headers = ActixHeaders(self.request.headers());
-        let view = RequestView {
-            headers: &headers,
-            original,
-        };
-        let decision = gate::decide(&self.live.gate, &view, Timestamp::now());
-        if self.attempt.is_first {
-            self.count_lookup(&decision);
-        }
-        decision
+        let view = self.view(&headers, original);
+        self.take(gate::decide(&self.live.gate, &view, Timestamp::now()))
     }
 
-    fn count_lookup(&self, decision: &Result<Permit, Halt>) {
-        let lookup = match decision {
-            Ok(permit) => permit.lookup(),
-            // A refused token was not in the cache, which holds good ones only.
-            Err(halt)
-                if self.live.gate.cache.is_some()
-                    && halt.refusal().token().is_some()
-                    && halt.reason() != Reason::TokenTooLarge =>
-            {
-                Lookup::Miss
-            }
-            Err(_) => Lookup::Off,
-        };
-        if lookup != Lookup::Off {
-            self.service.metrics.looked_up(lookup == Lookup::Hit);
+    /// Asks the gate who it is, whatever the rules say of the request.
+    ///
+    /// # Errors
+    /// The token is not good, or its key is missing.
+    pub fn recognize(&self, original: Original<'_>) -> Result<Permit, Halt> {
+        let headers = ActixHeaders(self.request.headers());
+        let view = self.view(&headers, original);
+        self.take(gate::recognize(&self.live.gate, &view, Timestamp::now()))
+    }
+
+    fn view<'v>(
+        &self,
+        headers: &'v ActixHeaders<'v>,
+        original: Original<'v>,
+    ) -> RequestView<'v, ActixHeaders<'v>> {
+        RequestView {
+            headers,
+            original,
+            source: source(self.request, self.live),
         }
+    }
+
+    /// Counts and logs what a decision brings beside its outcome.
+    fn take(&self, decision: Decision) -> Result<Permit, Halt> {
+        if self.attempt.is_first && decision.lookup != Lookup::Off {
+            self.service
+                .metrics
+                .looked_up(decision.lookup == Lookup::Hit);
+        }
+        if let Some(missing) = &decision.missing {
+            self.service.keyring.ask(missing);
+        }
+        if let Some(difference) = &decision.difference {
+            self.compare(difference);
+        }
+        decision.outcome
+    }
+
+    /// One log line for each request that the shadow rules would have treated otherwise.
+    fn compare(&self, difference: &Difference) {
+        let rule = difference.rule.as_deref().unwrap_or(NONE);
+        self.service
+            .metrics
+            .rules
+            .differed(rule, difference.would_pass);
+        tracing::info!(
+            shadow.rule = rule,
+            shadow.would_pass = difference.would_pass,
+            shadow.reason = difference.reason.map_or(NONE, Reason::code),
+            "the shadow rules differ"
+        );
     }
 
     /// What becomes of a request that does not pass: a key is waited for, or it is refused. `address` is where the person may come back
@@ -174,11 +202,20 @@ impl<'r> Exchange<'r> {
     /// The answer to a request that may pass.
     #[must_use]
     pub fn allow(&self, permit: &Permit, response: HttpResponse) -> HttpResponse {
-        let place = permit.verified().place();
-        if let Some(counters) = self.live.allow_counters.get(place) {
-            self.service
-                .metrics
-                .allowed(counters, permit.source(), self.attempt.began.elapsed());
+        let took = self.attempt.began.elapsed();
+        let rule = permit
+            .rule()
+            .and_then(|place| self.live.rule_counters.get(place));
+        if let Some(counter) = rule {
+            counter.allowed();
+        }
+        match permit.known() {
+            Some(known) => {
+                if let Some(counters) = self.live.allow_counters.get(known.verified().place()) {
+                    self.service.metrics.allowed(counters, known.source(), took);
+                }
+            }
+            None => self.service.metrics.allowed_anonymous(took),
         }
         response
     }
@@ -186,11 +223,12 @@ impl<'r> Exchange<'r> {
     /// The answer to a request whose headers could not even be read.
     #[must_use]
     pub fn refuse_unread(&self, reason: Reason) -> HttpResponse {
-        self.record(&Refusal::without_token(reason), Ending::Deny);
+        let refusal = Refusal::without_token(reason);
+        self.record(&refusal, Ending::Deny);
         respond::refuse(
             self.live,
             self.endpoint,
-            reason,
+            &refusal,
             self.audience(),
             Offer::default(),
         )
@@ -203,7 +241,7 @@ impl<'r> Exchange<'r> {
         address: impl FnOnce() -> Option<url::Url>,
     ) -> HttpResponse {
         let reason = refusal.reason();
-        let location = self.location(reason, original, address);
+        let location = self.location(refusal, original, address);
         let bounces = location.as_ref().map(|_| Bounces::read(self.request));
         let redirects = matches!(self.endpoint, Endpoint::ForwardAuth | Endpoint::SignIn);
         match (&location, bounces) {
@@ -227,7 +265,7 @@ impl<'r> Exchange<'r> {
                         Patience::MayWait | Patience::IsOver => None,
                     },
                 };
-                respond::refuse(self.live, self.endpoint, reason, self.audience(), offer)
+                respond::refuse(self.live, self.endpoint, refusal, self.audience(), offer)
             }
         }
     }
@@ -235,11 +273,15 @@ impl<'r> Exchange<'r> {
     /// Where to send the person to sign in; `None` for programs, for refusals that signing in does not mend, and without a place.
     fn location(
         &self,
-        reason: Reason,
+        refusal: &Refusal,
         original: &Original<'_>,
         address: impl FnOnce() -> Option<url::Url>,
     ) -> Option<String> {
-        let may_help = matches!(reason.outward(), Outward::NoToken | Outward::BadToken);
+        let reason = refusal.reason();
+        let may_help = matches!(
+            reason.outward(),
+            Outward::NoToken | Outward::BadToken | Outward::MustSignInAgain
+        );
         let returns = &self.live.returns;
         if !may_help || !returns.can_sign_in() || self.endpoint == Endpoint::UserInfo {
             return None;
@@ -248,7 +290,13 @@ impl<'r> Exchange<'r> {
         if !is_page_load(original.method, self.request.headers(), unstated) {
             return None;
         }
-        returns.sign_in(original, address().as_ref())
+        let wanted = refusal.rule().and_then(|rule| rule.authentication());
+        let way = wanted.filter(|_| reason.outward() == Outward::MustSignInAgain);
+        let way = way.map(|way| Way {
+            acr_values: way.acr_values(),
+            max_age: way.max_age(),
+        });
+        returns.sign_in(original, address().as_ref(), way.unwrap_or_default())
     }
 
     fn unstated(&self) -> Unstated {
@@ -278,28 +326,40 @@ impl<'r> Exchange<'r> {
             self.attempt.began.elapsed(),
         );
         let reason = refusal.reason();
+        let rule = refusal.rule();
+        if let Some(rule) = rule {
+            self.service.metrics.rules.refused(rule.name(), ending);
+        }
         let peer = self.request.peer_addr().map(|peer| peer.ip());
-        let hint = (reason == Reason::ProxyUntrusted).then(|| {
-            peer.map_or_else(
+        let hint = match reason {
+            Reason::ProxyUntrusted => Some(peer.map_or_else(
                 || "add `unix` to `server.trusted_proxies` if this is your proxy".to_owned(),
                 |peer| format!("add {peer} to `server.trusted_proxies` if this is your proxy"),
-            )
-        });
+            )),
+            // It needs a change of the proxy too.
+            Reason::IdentityTooLarge => Some(reason.hint().to_owned()),
+            _ => None,
+        };
         tracing::info!(
             reason.code = reason.code(),
-            issuer.name = issuer.unwrap_or("-"),
+            issuer.name = issuer.unwrap_or(NONE),
             token.kid = %token
                 .and_then(|token| token.kid.as_deref())
-                .map_or_else(|| "-".to_owned(), printable),
+                .map_or_else(|| NONE.to_owned(), printable),
             token.alg = token
                 .and_then(|token| token.algorithm)
-                .map_or("-", |algorithm| algorithm.name()),
-            token.digest = %token.map_or_else(|| "-".to_owned(), |token| token.digest.to_string()),
+                .map_or(NONE, |algorithm| algorithm.name()),
+            token.digest = %token.map_or_else(|| NONE.to_owned(), |token| token.digest.to_string()),
+            rule.name = rule.map_or(NONE, |rule| rule.name()),
+            detail = refusal.detail(),
             hint,
             "refused"
         );
     }
 }
+
+/// What a log line says where there is nothing to say.
+const NONE: &str = "-";
 
 /// A text without control, format and other characters that could forge or hide something on a terminal: they are escaped.
 fn printable(text: &str) -> String {

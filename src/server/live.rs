@@ -11,8 +11,10 @@ use crate::gate::State;
 use crate::gate::issuers::Supply;
 use crate::keys::{IssuerId, KeySet, Keyring};
 use crate::login::ReturnPolicy;
+use crate::policy::Rules;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::AllowCounters;
+use crate::telemetry::rule_metrics::RuleCounter;
 
 use super::trust::Trust;
 
@@ -31,10 +33,12 @@ pub struct Live {
     pub max_header_bytes: usize,
     /// The names of the identity headers, in the order of the gate's values.
     pub identity_headers: Arc<[HeaderName]>,
-    /// `WWW-Authenticate` in its three forms.
+    /// `WWW-Authenticate` in its forms.
     pub challenges: Challenges,
     /// Counters of requests that pass, in the order of the gate's issuers.
     pub allow_counters: Arc<[AllowCounters]>,
+    /// Counters of requests that pass by a rule, in the order of the rules.
+    pub rule_counters: Arc<[RuleCounter]>,
 }
 
 /// The challenges of RFC 6750 §3, ready to send.
@@ -46,6 +50,10 @@ pub struct Challenges {
     pub invalid_token: HeaderValue,
     /// The credentials are ambiguous.
     pub invalid_request: HeaderValue,
+    /// The token lacks a scope.
+    pub insufficient_scope: HeaderValue,
+    /// The person must sign in again (RFC 9470 §3), without how.
+    pub insufficient_authentication: HeaderValue,
 }
 
 impl Challenges {
@@ -71,6 +79,8 @@ impl Challenges {
             no_token: challenge("")?,
             invalid_token: challenge(", error=\"invalid_token\"")?,
             invalid_request: challenge(", error=\"invalid_request\"")?,
+            insufficient_scope: challenge(", error=\"insufficient_scope\"")?,
+            insufficient_authentication: challenge(", error=\"insufficient_user_authentication\"")?,
         })
     }
 }
@@ -85,7 +95,7 @@ impl Live {
         metrics: &Metrics,
     ) -> (Option<Self>, Vec<Fault>) {
         let (trust, mut faults) = Trust::compile(&config.server);
-        let names = gate.identity.header_names().map(|name| {
+        let names = gate.headers.names().map(|name| {
             HeaderName::try_from(name).map_err(|_| {
                 let path = format!("identity.headers.\"{name}\"");
                 Fault::new(
@@ -110,6 +120,10 @@ impl Live {
         let allow_counters = issuers
             .map(|issuer| metrics.allow_counters(&issuer.name))
             .collect();
+        let rules = gate.policy.rules.iter().flat_map(Rules::all);
+        let rule_counters = rules
+            .map(|rule| metrics.rules.counter(rule.name()))
+            .collect();
         let live = Self {
             gate,
             returns: Arc::new(returns),
@@ -119,6 +133,7 @@ impl Live {
             identity_headers: identity_headers.into(),
             challenges,
             allow_counters,
+            rule_counters,
         };
         (Some(live), faults)
     }

@@ -3,6 +3,7 @@
 //! Outside, every bad token looks the same; what differs is only what RFC 6750 §3.1 lets differ. Nothing of a token, a key or an
 //! expected value ever stands in an answer.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,7 +11,9 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 
-use crate::gate::Permit;
+use crate::gate::{Permit, Refusal};
+use crate::policy::Rule;
+use crate::policy::rule::Authentication;
 use crate::reason::{Outward, Reason};
 
 use super::live::Live;
@@ -54,7 +57,15 @@ pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
     let mut response = HttpResponse::new(StatusCode::OK);
     let headers = response.headers_mut();
     headers.reserve(live.identity_headers.len() + 1);
-    let values = permit.verified().identity().values();
+    let Some(known) = permit.known() else {
+        // Nobody: every header all the same, so that none of the client's own survives.
+        for name in live.identity_headers.iter() {
+            headers.insert(name.clone(), HeaderValue::from_static(""));
+        }
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        return response;
+    };
+    let values = known.verified().identity().values();
     for (name, value) in live.identity_headers.iter().zip(values) {
         // The gate lets no control character through, so the value fits; were it otherwise, nobody may pass.
         let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else {
@@ -117,11 +128,11 @@ pub struct Offer<'o> {
 #[must_use]
 pub fn status(endpoint: Endpoint, reason: Reason) -> StatusCode {
     match reason.outward() {
-        Outward::NoToken | Outward::BadToken => StatusCode::UNAUTHORIZED,
+        Outward::NoToken | Outward::BadToken | Outward::MustSignInAgain => StatusCode::UNAUTHORIZED,
         Outward::BadRequest if endpoint == Endpoint::Verify => StatusCode::UNAUTHORIZED,
         Outward::BadRequest => StatusCode::BAD_REQUEST,
         Outward::Malformed if endpoint != Endpoint::Verify => StatusCode::BAD_REQUEST,
-        Outward::Malformed | Outward::Forbidden => StatusCode::FORBIDDEN,
+        Outward::Malformed | Outward::Forbidden | Outward::LacksScope => StatusCode::FORBIDDEN,
         Outward::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Outward::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -132,31 +143,21 @@ pub fn status(endpoint: Endpoint, reason: Reason) -> StatusCode {
 pub fn refuse(
     live: &Live,
     endpoint: Endpoint,
-    reason: Reason,
+    refusal: &Refusal,
     audience: Audience,
     offer: Offer<'_>,
 ) -> HttpResponse {
+    let reason = refusal.reason();
     let status = status(endpoint, reason);
     let mut builder = HttpResponse::build(status);
-    let challenges = &live.challenges;
-    match reason.outward() {
-        Outward::NoToken => {
-            builder.insert_header((header::WWW_AUTHENTICATE, challenges.no_token.clone()));
-        }
-        Outward::BadToken => {
-            builder.insert_header((header::WWW_AUTHENTICATE, challenges.invalid_token.clone()));
-        }
-        Outward::BadRequest => {
-            builder.insert_header((header::WWW_AUTHENTICATE, challenges.invalid_request.clone()));
-        }
-        Outward::Unavailable => {
-            let seconds = offer.retry_after.map(|after| after.as_secs() + 1);
-            match seconds {
-                Some(seconds) => builder.insert_header((header::RETRY_AFTER, seconds)),
-                None => builder.insert_header((header::RETRY_AFTER, RETRY_AFTER)),
-            };
-        }
-        Outward::Malformed | Outward::Forbidden | Outward::TooLarge => {}
+    if let Some(challenge) = challenge(live, refusal) {
+        builder.insert_header((header::WWW_AUTHENTICATE, challenge));
+    }
+    if reason.outward() == Outward::Unavailable {
+        match offer.retry_after.map(|after| after.as_secs() + 1) {
+            Some(seconds) => builder.insert_header((header::RETRY_AFTER, seconds)),
+            None => builder.insert_header((header::RETRY_AFTER, RETRY_AFTER)),
+        };
     }
     if endpoint == Endpoint::Verify
         && let Some(address) = offer.sign_in
@@ -189,6 +190,37 @@ pub fn refuse(
     }
 }
 
+/// The challenge that a refusal carries (RFC 6750 §3, RFC 9470 §3).
+fn challenge(live: &Live, refusal: &Refusal) -> Option<HeaderValue> {
+    let challenges = &live.challenges;
+    let challenge = match refusal.reason().outward() {
+        Outward::NoToken => &challenges.no_token,
+        Outward::BadToken => &challenges.invalid_token,
+        Outward::BadRequest => &challenges.invalid_request,
+        Outward::LacksScope => &challenges.insufficient_scope,
+        Outward::MustSignInAgain => return Some(sign_in_again(live, refusal.rule())),
+        Outward::Malformed | Outward::Forbidden | Outward::TooLarge | Outward::Unavailable => {
+            return None;
+        }
+    };
+    Some(challenge.clone())
+}
+
+/// The challenge of RFC 9470 §3: how, and how recently, the person must have signed in. These stand in the answer on purpose, since the
+/// client has to ask the issuer for them.
+fn sign_in_again(live: &Live, rule: Option<&Rule>) -> HeaderValue {
+    let challenge = &live.challenges.insufficient_authentication;
+    let wanted = rule.and_then(Rule::authentication);
+    let mut text = challenge.to_str().unwrap_or_default().to_owned();
+    if let Some(values) = wanted.and_then(Authentication::acr_values) {
+        let _ = write!(text, ", acr_values=\"{values}\"");
+    }
+    if let Some(seconds) = wanted.and_then(Authentication::max_age) {
+        let _ = write!(text, ", max_age=\"{seconds}\"");
+    }
+    HeaderValue::from_str(&text).unwrap_or_else(|_| challenge.clone())
+}
+
 fn words(reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
     if offer.is_looping {
         return (
@@ -212,6 +244,14 @@ fn words(reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
         ),
         Outward::Malformed => ("Bad request", "The request cannot be understood."),
         Outward::Forbidden => ("Not allowed", "You may not open this."),
+        Outward::LacksScope => (
+            "Not allowed",
+            "The token that was sent lacks a scope that this needs.",
+        ),
+        Outward::MustSignInAgain => (
+            "Please sign in again",
+            "This needs a more recent or a stronger sign-in than yours.",
+        ),
         Outward::TooLarge => (
             "Request too large",
             "The request carries too many or too large headers. In a browser, delete the cookies of this site.",

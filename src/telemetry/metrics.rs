@@ -17,6 +17,7 @@ use crate::config::TokenSource;
 use crate::reason::Reason;
 
 use super::histogram::Histogram;
+use super::rule_metrics::RuleMetrics;
 
 /// The labels of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -97,6 +98,9 @@ pub trait Facts: std::fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     decisions: Family<Decision, Counter>,
+    anonymous: Counter,
+    /// Decisions by rules.
+    pub rules: RuleMetrics,
     duration: Arc<Histogram>,
     cache_hits: Arc<AtomicU64>,
     cache_misses: Arc<AtomicU64>,
@@ -124,7 +128,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    const fn label(self) -> &'static str {
+    pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Deny => "deny",
@@ -154,6 +158,13 @@ impl Default for Metrics {
             "Decisions, by result, reason, issuer and where the token stood",
             decisions.clone(),
         );
+        let anonymous = decisions.get_or_create_owned(&Decision {
+            result: Ending::Allow.label(),
+            reason: NONE,
+            issuer: NONE.to_owned(),
+            source: NONE,
+        });
+        let rules = RuleMetrics::register(&mut registry);
         let duration = Arc::new(Histogram::default());
         registry.register_with_unit(
             "decision_duration",
@@ -167,15 +178,7 @@ impl Default for Metrics {
             "Requests that failed inside; each is a bug",
             panics.clone(),
         );
-        let reloads = Family::<Reload, Counter>::default();
-        registry.register(
-            "config_reloads",
-            "Reloads of the configuration, by result",
-            reloads.clone(),
-        );
-        for result in ["applied", "refused"] {
-            let _ = reloads.get_or_create_owned(&Reload { result });
-        }
+        let reloads = reloads(&mut registry);
         let reload_failed = Gauge::default();
         registry.register(
             "config_reload_failed",
@@ -191,6 +194,8 @@ impl Default for Metrics {
         registry.register("build_info", "The running version", build);
         Self {
             decisions,
+            anonymous,
+            rules,
             duration,
             cache_hits: Arc::default(),
             cache_misses: Arc::default(),
@@ -200,6 +205,19 @@ impl Default for Metrics {
             registry: Arc::new(Mutex::new(registry)),
         }
     }
+}
+
+fn reloads(registry: &mut Registry) -> Family<Reload, Counter> {
+    let reloads = Family::<Reload, Counter>::default();
+    registry.register(
+        "config_reloads",
+        "Reloads of the configuration, by result",
+        reloads.clone(),
+    );
+    for result in ["applied", "refused"] {
+        let _ = reloads.get_or_create_owned(&Reload { result });
+    }
+    reloads
 }
 
 impl Metrics {
@@ -236,6 +254,12 @@ impl Metrics {
         if let Some((_, counter)) = counters.0.iter().find(|(own, _)| *own == source) {
             counter.inc();
         }
+        self.duration.observe(took);
+    }
+
+    /// Records a request that may pass without a token.
+    pub fn allowed_anonymous(&self, took: Duration) {
+        self.anonymous.inc();
         self.duration.observe(took);
     }
 

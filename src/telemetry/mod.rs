@@ -3,5 +3,6 @@
 pub mod histogram;
 pub mod logs;
 pub mod metrics;
+pub mod rule_metrics;
 
 pub use metrics::Metrics;

@@ -9,7 +9,7 @@ use jwtgate::config::{Config, Secret, TokenSource};
 use jwtgate::gate::{self, Credential, State};
 use jwtgate::jose::signing_key::PrivateKey;
 use jwtgate::jose::{Claims, Compact, Family, Header, Json, Jwk, base64url};
-use jwtgate::login::ReturnPolicy;
+use jwtgate::login::{ReturnPolicy, Way};
 use jwtgate::reason::Reason;
 use jwtgate::request::{Original, RawToken, Scheme};
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ fn judge(token: &[u8]) -> Result<String, Reason> {
 fn judge_by(state: &State, token: &[u8], now: i64) -> Result<String, Reason> {
     let credential = Credential::new(RawToken::new(token), TokenSource::Header);
     gate::admit(state, credential, Timestamp::from_seconds(now))
-        .map(|permit| permit.verified().identity().username().to_owned())
+        .map(|known| known.verified().identity().username().to_owned())
         .map_err(|refusal| refusal.reason())
 }
 
@@ -439,7 +439,7 @@ proptest! {
         let by_query = policy().of_request(&original);
         for address in [by_parameter, by_path, by_query].into_iter().flatten() {
             prop_assert!(is_within(address.as_str()), "{value:?} at {host:?} leads to {address}");
-            let location = policy().sign_in(&original, Some(&address));
+            let location = policy().sign_in(&original, Some(&address), Way::default());
             if let Some(location) = location {
                 let location = url::Url::parse(&location).expect("a URL");
                 prop_assert_eq!(location.host_str(), Some("auth.example.com"));

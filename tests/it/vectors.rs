@@ -44,7 +44,7 @@ fn state(document: &Value, key: &str, algorithm: &str) -> State {
 fn user(state: &State, token: &str, now: Timestamp) -> Result<String, Reason> {
     let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
     let permit = gate::admit(state, credential, now).map_err(|refusal| refusal.reason())?;
-    let names = state.identity.header_names();
+    let names = state.headers.names();
     let values = permit.verified().identity().values();
     let (_, value) = names
         .zip(values)

@@ -31,7 +31,12 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
     let wanted = wanted(request);
     let is_described = names_target(request, Dialect::Original);
     let target = Target::of(&live, described, is_described, wanted.as_ref());
-    match exchange.decide(target.original) {
+    // Without a place to go to, only who it is counts.
+    let decision = match target.judged() {
+        Some(original) => exchange.decide(original),
+        None => exchange.recognize(target.described),
+    };
+    match decision {
         Ok(permit) => {
             let place = target
                 .address
@@ -42,10 +47,7 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
             };
             Turn::Answer(exchange.allow(&permit, response))
         }
-        Err(halt) => {
-            let Target { original, address } = target;
-            exchange.conclude(halt, &original, || address)
-        }
+        Err(halt) => exchange.conclude(halt, &target.described, || target.address.clone()),
     }
 }
 
@@ -79,10 +81,14 @@ fn wanted(request: &HttpRequest) -> Option<Wanted> {
     }
 }
 
-/// The request that is judged, and the address it may be returned to.
+/// Where the person shall go when all is well.
 struct Target<'r> {
-    original: Original<'r>,
+    /// The request that the proxy describes, or the one for this page; with the query of `rd`, which may hold a token.
+    described: Original<'r>,
+    /// The address they may be returned to.
     address: Option<Url>,
+    /// Whether the proxy's description is that place.
+    is_described: bool,
 }
 
 impl<'r> Target<'r> {
@@ -93,27 +99,41 @@ impl<'r> Target<'r> {
         wanted: Option<&'r Wanted>,
     ) -> Self {
         match wanted {
-            // Nobody described another request: this page is no place to come back to.
-            None if !is_described => Self {
-                original: described,
-                address: None,
-            },
             None => Self {
-                original: described,
-                address: live.returns.of_request(&described),
+                described,
+                // Where nobody described another request, this page is no place to come back to.
+                address: is_described
+                    .then(|| live.returns.of_request(&described))
+                    .flatten(),
+                is_described,
             },
             Some(Wanted::Unclear) => Self {
-                original: described,
+                described,
                 address: None,
+                is_described: false,
             },
             Some(Wanted::Parameter(value)) => {
                 let without_fragment = value.split('#').next().unwrap_or_default();
                 let query = without_fragment.split_once('?').map(|(_, query)| query);
                 Self {
-                    original: Original { query, ..described },
                     address: live.returns.of_parameter(&described, value),
+                    described: Original { query, ..described },
+                    is_described: false,
                 }
             }
         }
+    }
+
+    /// The request that the person will send next, which the rules are asked about; `None` where nobody knows.
+    fn judged(&self) -> Option<Original<'_>> {
+        if self.is_described {
+            return Some(self.described);
+        }
+        let address = self.address.as_ref()?;
+        Some(Original {
+            host: address.host_str(),
+            path: address.path(),
+            ..self.described
+        })
     }
 }

@@ -4,8 +4,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::gate::{Permit, extract, verify};
-use crate::jose::{Claims, Json};
-use crate::request::RequestView;
+use crate::jose::Claims;
+use crate::request::{Original, RequestView};
 use crate::server::Service;
 use crate::server::answer::{Attempt, Exchange, Turn, answered};
 use crate::server::forwarded::{ActixHeaders, Dialect, original};
@@ -24,14 +24,9 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
         Ok(original) => original,
         Err(reason) => return Turn::Answer(exchange.refuse_unread(reason)),
     };
-    let headers = ActixHeaders(request.headers());
-    match exchange.decide(original) {
+    match exchange.recognize(original) {
         Ok(permit) => {
-            let view = RequestView {
-                headers: &headers,
-                original,
-            };
-            let json = describe(&live, &view, &permit);
+            let json = describe(&live, request, original, &permit);
             Turn::Answer(exchange.allow(&permit, respond::identity(&json)))
         }
         Err(halt) => exchange.conclude(halt, &original, || None),
@@ -39,27 +34,36 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
 }
 
 /// The identity of a request that may pass. The claims are read again out of the very token that was verified.
-fn describe(live: &Live, view: &RequestView<'_, ActixHeaders<'_>>, permit: &Permit) -> Value {
-    let payload = extract::extract(&live.gate.extract, view)
+fn describe(live: &Live, request: &HttpRequest, original: Original<'_>, permit: &Permit) -> Value {
+    // Whoever is recognized has a token.
+    let Some(known) = permit.known() else {
+        return Value::Null;
+    };
+    let headers = ActixHeaders(request.headers());
+    let view = RequestView {
+        headers: &headers,
+        original,
+        source: None,
+    };
+    let payload = extract::extract(&live.gate.extract, &view)
         .ok()
         .and_then(|credential| verify::payload_of_verified(credential.token()))
         .unwrap_or_default();
     let claims = Claims::parse(&payload).ok();
-    let claim = |name: &str| claims.as_ref().and_then(|claims| claims.get(name));
-    let verified = permit.verified();
+    let verified = known.verified();
+    let issuer = live.gate.issuers.all().get(verified.place());
+    let (email, groups) = issuer
+        .zip(claims.as_ref())
+        .map(|(issuer, claims)| issuer.identity.email_and_groups(claims))
+        .unwrap_or_default();
+    let iss = claims
+        .as_ref()
+        .and_then(|claims| claims.get("iss")?.as_str());
     json!({
         "username": verified.identity().username(),
-        "email": claim("email").and_then(Json::as_str),
-        "groups": claim("groups").map(groups).unwrap_or_default(),
-        "issuer": claim("iss").and_then(Json::as_str).unwrap_or(verified.issuer()),
+        "email": email,
+        "groups": groups,
+        "issuer": iss.unwrap_or(verified.issuer()),
         "expires_at": verified.validity().expires().map(crate::clock::Timestamp::seconds),
     })
-}
-
-fn groups<'c>(claim: &'c Json<'_>) -> Vec<&'c str> {
-    match claim {
-        Json::String(group) => vec![group],
-        Json::Array(groups) => groups.iter().filter_map(Json::as_str).collect(),
-        _ => Vec::new(),
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::jose::{Claims, Json};
+use super::claims::Claims;
+use super::json::Json;
 
 /// Which claim is meant. `groups`, `https://example.com/groups` and `a.b` are literal names first; where no claim has that name,
 /// `a.b` is the member `b` of the claim `a`; the claim's own name may hold dots, as in `kubernetes.io.namespace`. What starts with `/` is a
@@ -40,6 +41,18 @@ impl ClaimPath {
             Ok(part.replace("~1", "/").replace("~0", "~"))
         });
         Ok(Self::Pointer(parts.collect::<Result<_, _>>()?))
+    }
+
+    /// The names of the claims that it may lead through: of `a.b`, both `a.b` and `a`.
+    pub fn roots(&self) -> impl Iterator<Item = &str> {
+        let (whole, dots) = match self {
+            Self::Name(name) => (Some(name.as_str()), name.as_str()),
+            Self::Pointer(parts) => (parts.first().map(String::as_str), ""),
+        };
+        let shorter = dots
+            .match_indices('.')
+            .filter_map(|(dot, _)| dots.get(..dot));
+        whole.into_iter().chain(shorter)
     }
 
     /// The claim, if the token has it. `null` counts as absent.

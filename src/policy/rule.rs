@@ -1,0 +1,281 @@
+//! A rule: which requests it is for, and what it wants of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::config::rules::{Action, ClaimTestTable, ConditionTable, Scalar};
+use crate::config::{Fault, RuleTable};
+
+use super::condition::texts;
+use super::requirements::{Gathering, Met, Place};
+use super::route::{self, Patterns, Route};
+
+/// A compiled rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    name: Arc<str>,
+    action: Action,
+    pub(super) route: Route,
+    condition: Option<Place>,
+    scopes: Option<Place>,
+    authentication: Option<Authentication>,
+}
+
+/// How, and how long ago, a person must have signed in (RFC 9470).
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    is_strong: Option<Place>,
+    acr_values: Option<Arc<str>>,
+    max_age: Option<Duration>,
+}
+
+/// What a token lacks for a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A condition is not met.
+    Condition,
+    /// A scope is missing.
+    Scope,
+    /// The person has not signed in in the right way, or not recently.
+    Authentication,
+}
+
+impl Rule {
+    /// Its name, for logs and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Whether it is for CORS preflights only.
+    #[must_use]
+    pub const fn is_for_preflights(&self) -> bool {
+        self.route.is_for_preflights()
+    }
+
+    /// How a person must have signed in.
+    #[must_use]
+    pub const fn authentication(&self) -> Option<&Authentication> {
+        self.authentication.as_ref()
+    }
+
+    /// The place of its condition.
+    #[must_use]
+    pub const fn condition(&self) -> Option<Place> {
+        self.condition
+    }
+
+    /// What a token lacks for it: `met` are the conditions that it meets, `signed_in` is the moment of signing in, leeway included.
+    ///
+    /// # Errors
+    /// The first thing that is lacking.
+    pub fn accepts(
+        &self,
+        met: &Met,
+        signed_in: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), Lack> {
+        let holds = |place: Option<Place>| place.is_none_or(|place| met.holds(place));
+        if !holds(self.condition) {
+            return Err(Lack::Condition);
+        }
+        if !holds(self.scopes) {
+            return Err(Lack::Scope);
+        }
+        match &self.authentication {
+            Some(wanted) if !holds(wanted.is_strong) || !wanted.is_recent(signed_in, now) => {
+                Err(Lack::Authentication)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Authentication {
+    fn is_recent(&self, signed_in: Option<Timestamp>, now: Timestamp) -> bool {
+        self.max_age
+            .is_none_or(|max_age| signed_in.is_some_and(|then| now < then.plus(max_age)))
+    }
+
+    /// The values of `acr` that are good, separated by blanks, in the order of preference.
+    #[must_use]
+    pub fn acr_values(&self) -> Option<&str> {
+        self.acr_values.as_deref()
+    }
+
+    /// How many seconds ago the person may have signed in.
+    #[must_use]
+    pub fn max_age(&self) -> Option<u64> {
+        self.max_age.map(|age| age.as_secs())
+    }
+}
+
+/// Compiles a rule. `at` is its place in the configuration, such as `rules[0]`.
+pub(super) fn compile(
+    at: &str,
+    table: &RuleTable,
+    issuers: &[&str],
+    gathered: (&mut Patterns, &mut Gathering),
+    faults: &mut Vec<Fault>,
+) -> Option<Rule> {
+    let (patterns, requirements) = gathered;
+    let route = route::compile(at, table, issuers, patterns, faults);
+    let Some(action) = table.action else {
+        faults.push(
+            Fault::new(
+                format!("{at}.action"),
+                "nothing",
+                "one of `public`, `optional`, `require`, `deny`",
+                "say what the rule does: `action = \"require\"` lets good tokens pass",
+            )
+            .absent(),
+        );
+        return None;
+    };
+    judge_keys(at, table, action, faults);
+    judge_reach(at, action, &route, faults);
+    // Scopes apart, since RFC 6750 §3.1 has an error of its own for them.
+    let scopes = ConditionTable {
+        scopes: table.require.scopes.clone(),
+        ..ConditionTable::default()
+    };
+    let others = ConditionTable {
+        scopes: None,
+        ..table.require.clone()
+    };
+    let path = format!("{at}.require");
+    Some(Rule {
+        name: table.name.as_deref().unwrap_or(at).into(),
+        action,
+        route,
+        condition: requirements.place(&path, &others, faults),
+        scopes: requirements.place(&path, &scopes, faults),
+        authentication: authentication(at, table, requirements, faults),
+    })
+}
+
+fn authentication(
+    at: &str,
+    table: &RuleTable,
+    requirements: &mut Gathering,
+    faults: &mut Vec<Fault>,
+) -> Option<Authentication> {
+    let path = format!("{at}.acr");
+    let values = table.acr.as_ref().map_or(&[][..], |acr| acr.items());
+    let _ = texts(&path, table.acr.as_ref(), faults);
+    if values.iter().any(|value| value.contains([' ', '"', '\\'])) {
+        faults.push(Fault::new(
+            &path,
+            "a value with a blank, a quote or a backslash",
+            "values of `acr`, each for itself",
+            "OpenID Connect separates them by blanks: write a list",
+        ));
+    }
+    let test = ClaimTestTable {
+        claim: "acr".to_owned(),
+        one_of: Some(values.iter().cloned().map(Scalar::Text).collect()),
+        ..ClaimTestTable::default()
+    };
+    let is_strong = ConditionTable {
+        claims: vec![test],
+        ..ConditionTable::default()
+    };
+    let has_values = !values.is_empty();
+    let authentication = Authentication {
+        is_strong: has_values
+            .then(|| requirements.place(&path, &is_strong, faults))
+            .flatten(),
+        acr_values: has_values.then(|| values.join(" ").into()),
+        max_age: table.max_age.map(|age| age.0),
+    };
+    (has_values || table.max_age.is_some()).then_some(authentication)
+}
+
+/// Keys that say nothing beside others, or contradict them.
+fn judge_keys(at: &str, table: &RuleTable, action: Action, faults: &mut Vec<Fault>) {
+    let mut contradiction = |key: &str, found: &str, hint: &str| {
+        faults.push(Fault::new(
+            format!("{at}.{key}"),
+            found,
+            "keys that fit together",
+            hint,
+        ));
+    };
+    let asks_nothing = matches!(action, Action::Public | Action::Deny);
+    let word = if action == Action::Public {
+        "public"
+    } else {
+        "deny"
+    };
+    if asks_nothing && table.require != ConditionTable::default() {
+        contradiction(
+            "require",
+            &format!("conditions in a rule whose action is `{word}`"),
+            "they would never be asked: `action = \"require\"` asks them",
+        );
+    }
+    if asks_nothing && (table.acr.is_some() || table.max_age.is_some()) {
+        contradiction(
+            if table.acr.is_some() {
+                "acr"
+            } else {
+                "max_age"
+            },
+            &format!("a way to sign in, in a rule whose action is `{word}`"),
+            "it would never be asked: `action = \"require\"` asks it",
+        );
+    }
+    if action == Action::Public && table.issuer.is_some() {
+        contradiction(
+            "issuer",
+            "an issuer in a rule that needs no token",
+            "`action = \"require\"` with `issuer` lets that issuer's people pass",
+        );
+    }
+    if table.preflight && !asks_nothing {
+        contradiction(
+            "preflight",
+            "preflights in a rule that asks for a token",
+            "a preflight never carries one: `action = \"public\"` lets it pass",
+        );
+    }
+    if table.ambiguous_paths && (action == Action::Deny || has_paths(table)) {
+        contradiction(
+            "ambiguous_paths",
+            "ambiguous paths in a rule that looks at paths, or denies",
+            "it may stand only where the rule passes whatever the path: nobody knows which path such a one is",
+        );
+    }
+    if table.preflight && table.method.is_some() {
+        contradiction(
+            "method",
+            "a method beside `preflight`",
+            "a preflight is always `OPTIONS`: remove `method`",
+        );
+    }
+}
+
+fn has_paths(table: &RuleTable) -> bool {
+    table.path.is_some()
+        || table.path_prefix.is_some()
+        || table.path_glob.is_some()
+        || table.path_regex.is_some()
+}
+
+fn judge_reach(at: &str, action: Action, route: &Route, faults: &mut Vec<Fault>) {
+    if action == Action::Public && route.is_for_every_place() && !route.is_for_preflights() {
+        faults.push(Fault::warning(
+            at,
+            "a public rule for every host and path",
+            "the hosts and paths that shall be open",
+            "without a token, everybody passes everywhere by this rule",
+        ));
+    }
+}
