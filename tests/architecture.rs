@@ -67,7 +67,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
 ];
 
 /// Frameworks, and the rooms that may know them. `gate` and `jose` must stay plain functions: no async, no I/O.
-const FRAMEWORKS: [(&str, &[&str]); 8] = [
+const FRAMEWORKS: [(&str, &[&str]); 9] = [
     ("actix_web", &["server", "app"]),
     ("tracing_actix_web", &["server", "app"]),
     ("tokio", &["server", "app", "keys", "idp"]),
@@ -76,6 +76,7 @@ const FRAMEWORKS: [(&str, &[&str]); 8] = [
     ("rustls", &["main"]),
     ("notify", &["app"]),
     ("clap", &["cli"]),
+    ("cel", &["policy"]),
     ("prometheus_client", &["telemetry"]),
 ];
 

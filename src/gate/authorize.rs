@@ -40,6 +40,7 @@ pub(super) enum Proof<'v> {
 pub(super) fn question<'r, H: HeaderLines>(
     request: &RequestView<'r, H>,
     proof: Proof<'_>,
+    now: Timestamp,
 ) -> Question<'r> {
     let original = &request.original;
     let has = |name| request.headers.lines(name).next().is_some();
@@ -55,20 +56,23 @@ pub(super) fn question<'r, H: HeaderLines>(
             Proof::Token(verified) => Some(verified.place()),
             Proof::Nothing | Proof::Bad => None,
         },
+        now,
     }
 }
 
 /// Asks rules. Without any, every good token passes and nothing else.
-pub(super) fn ask<'p>(
-    rules: &'p Rules,
-    question: &Question<'_>,
-    proof: Proof<'_>,
-    now: Timestamp,
-) -> Verdict<'p> {
-    let (place, rule) = match rules.ruling(question) {
+pub(super) fn ask<'p>(rules: &'p Rules, question: &Question<'_>, proof: Proof<'_>) -> Verdict<'p> {
+    let known = match proof {
+        Proof::Token(verified) => verified.known(),
+        Proof::Nothing | Proof::Bad => None,
+    };
+    let (place, rule) = match rules.ruling(question, known) {
         Ruling::By(place, rule) => (place, rule),
         Ruling::Ambiguous(place, rule) => {
             return Verdict::Refuse(Reason::PolicyAmbiguousPath, Some((place, rule)));
+        }
+        Ruling::Failed(place, rule) => {
+            return Verdict::Refuse(Reason::PolicyExpression, Some((place, rule)));
         }
         Ruling::Nobody => return Verdict::Refuse(Reason::PolicyNoRule, None),
     };
@@ -85,7 +89,7 @@ pub(super) fn ask<'p>(
             Verdict::NeedsToken(place, rule)
         }
         (Action::Optional | Action::Require, Proof::Token(verified)) => {
-            match rule.accepts(verified.met(), verified.signed_in(), now) {
+            match rule.accepts(verified.met(), verified.signed_in(), question.now) {
                 Ok(()) => pass(true),
                 Err(lack) => Verdict::Refuse(reason_of(lack), Some((place, rule))),
             }
@@ -118,10 +122,9 @@ pub(super) fn shadow(
     question: &Question<'_>,
     proof: Proof<'_>,
     real: Verdict<'_>,
-    now: Timestamp,
 ) -> Option<Difference> {
     let rules = policy.shadow.as_ref()?;
-    let verdict = ask(rules, question, proof, now);
+    let verdict = ask(rules, question, proof);
     let passes = |verdict| matches!(verdict, Verdict::Pass { .. });
     let knows = |verdict| matches!(verdict, Verdict::Pass { is_known: true, .. });
     if passes(verdict) == passes(real) && knows(verdict) == knows(real) {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::config::{Config, Fault, GroupOverage, IssuerSettings};
 use crate::jose::{ClaimPath, Claims, NotAPath};
-use crate::policy::{AccessRules, Met, Requirements, Subject};
+use crate::policy::{AccessRules, Known, Met, Policy, Subject};
 use crate::reason::Reason;
 
 use super::field::{Field, NoValue, Value};
@@ -34,6 +34,17 @@ pub struct IdentityRules {
 pub struct Identity {
     username: Box<str>,
     values: Box<[Bytes]>,
+}
+
+/// What came of the claims of a verified token.
+#[derive(Debug)]
+pub struct Identified {
+    /// Who it is.
+    pub identity: Identity,
+    /// Which requirements of rules are met.
+    pub met: Met,
+    /// What expressions may ask, where there are any.
+    pub known: Option<Box<Known>>,
 }
 
 /// Why a verified token gives no identity, or its person may not come in.
@@ -139,26 +150,26 @@ impl IdentityRules {
         (rules, faults)
     }
 
-    /// Makes the identity of a verified token, and tells which requirements it meets.
+    /// Makes the identity of a verified token, and tells which requirements of the policy it meets.
     ///
     /// # Errors
     /// There is no good username, another claim is not fit for its header, the headers are too large, or the person may not come in.
-    pub fn identify(
-        &self,
-        claims: &Claims<'_>,
-        requirements: &Requirements,
-    ) -> Result<(Identity, Met), NoIdentity> {
+    pub fn identify(&self, claims: &Claims<'_>, policy: &Policy) -> Result<Identified, NoIdentity> {
         let username = self.username.of(claims)?;
         let shown = self.headers.username(&username)?;
         let mut met = Met::default();
         let mut is_admin = false;
         let mut kept_out = None;
-        if self.access.ask_anything() || !requirements.is_empty() {
+        let mut known = None;
+        if self.access.ask_anything() || policy.asks_of_tokens() {
             let facts = self.facts(claims);
             let subject = facts.subject(&username, claims);
             kept_out = self.access.keeps_out(&subject);
             is_admin = self.access.is_admin(&subject);
-            met = requirements.met_by(&subject);
+            met = policy.requirements.met_by(&subject);
+            if policy.has_expressions() {
+                known = Known::of(&subject).map(Box::new);
+            }
         }
         let mut values = self.headers.collect();
         for (header, carries) in self.headers.iter() {
@@ -180,7 +191,11 @@ impl IdentityRules {
             values: values.finish(),
             username: username.into(),
         };
-        Ok((identity, met))
+        Ok(Identified {
+            identity,
+            met,
+            known,
+        })
     }
 
     /// The value of a header that carries a field or a claim.
@@ -281,10 +296,11 @@ mod tests {
         let (rules, faults) = IdentityRules::compile(config, &config.default_issuer(), &headers);
         assert_eq!(faults, []);
         let claims = Claims::parse(claims.as_bytes()).unwrap();
-        let (identity, _) = rules
+        let identified = rules
             .unwrap()
-            .identify(&claims, &Requirements::default())
+            .identify(&claims, &Policy::default())
             .map_err(|why| why.reason)?;
+        let identity = identified.identity;
         let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();
         Ok(identity.values().iter().map(text).collect())
     }

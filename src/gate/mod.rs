@@ -189,9 +189,9 @@ pub fn decide<H: HeaderLines>(
         Err(halt) if halt.reason() == Reason::TokenMissing => Proof::Nothing,
         Err(_) => Proof::Bad,
     };
-    let question = authorize::question(request, proof);
-    let verdict = authorize::ask(rules, &question, proof, now);
-    let difference = authorize::shadow(policy, &question, proof, verdict, now);
+    let question = authorize::question(request, proof, now);
+    let verdict = authorize::ask(rules, &question, proof);
+    let difference = authorize::shadow(policy, &question, proof, verdict);
     let missing = match (&verdict, &admitted) {
         (Verdict::Pass { .. }, Err(Halt::KeyMissing(missing, _))) => Some(missing.clone()),
         _ => None,

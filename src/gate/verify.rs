@@ -11,12 +11,12 @@ use crate::jose::header::HeaderFault;
 use crate::jose::{Algorithm, Claims, Compact, Header, base64url};
 use crate::keys::keyring::Want;
 use crate::keys::{Miss, MissingKey};
-use crate::policy::Met;
+use crate::policy::{Known, Met};
 use crate::reason::Reason;
 use crate::request::RawToken;
 
 use super::claim_rules::Validity;
-use super::identity::Identity;
+use super::identity::{Identified, Identity};
 use super::issuers::{Generation, Issuer, Issuers, KnownHeader, Supply};
 use super::refusal::RefusedToken;
 use super::state::State;
@@ -28,10 +28,8 @@ pub struct Verified {
     /// The issuer's place in the state, and the keys that it had.
     place: usize,
     generation: Generation,
-    identity: Identity,
+    identified: Identified,
     validity: Validity,
-    /// Which requirements of rules it meets.
-    met: Met,
     /// When the person signed in, leeway included.
     signed_in: Option<Timestamp>,
 }
@@ -64,13 +62,13 @@ impl Verified {
     /// Who it is.
     #[must_use]
     pub const fn identity(&self) -> &Identity {
-        &self.identity
+        &self.identified.identity
     }
 
     /// Which requirements of rules it meets.
     #[must_use]
     pub const fn met(&self) -> &Met {
-        &self.met
+        &self.identified.met
     }
 
     /// When the person signed in, leeway included, where the token says so.
@@ -79,10 +77,22 @@ impl Verified {
         self.signed_in
     }
 
+    /// What expressions may ask of it, where there are any.
+    #[must_use]
+    pub fn known(&self) -> Option<&Known> {
+        self.identified.known.as_deref()
+    }
+
     /// The memory that it takes, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.identity.size() + self.met.size()
+        let Identified {
+            identity,
+            met,
+            known,
+        } = &self.identified;
+        let known = known.as_ref().map_or(0, |known| known.size());
+        size_of::<Self>() + identity.size() + met.size() + known
     }
 
     /// When it is valid.
@@ -152,17 +162,16 @@ pub fn verify(
         .claims
         .judge(&claims, speaks_for, now)
         .map_err(refused)?;
-    let (identity, met) = issuer
+    let identified = issuer
         .identity
-        .identify(&claims, &state.policy.requirements)
+        .identify(&claims, &state.policy)
         .map_err(|why| refused(why.reason).with_detail(why.detail))?;
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
         place,
         generation: issuer.generation,
-        identity,
+        identified,
         validity,
-        met,
         signed_in: issuer.claims.signed_in(&claims, now),
     })
 }

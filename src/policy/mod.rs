@@ -22,6 +22,11 @@
 pub mod access;
 mod claim_test;
 pub mod condition;
+#[cfg(feature = "cel")]
+mod expression;
+#[cfg(not(feature = "cel"))]
+#[path = "no_expression.rs"]
+mod expression;
 mod pattern;
 pub mod requirements;
 pub mod route;
@@ -31,6 +36,7 @@ pub mod subject;
 pub mod target;
 
 pub use access::AccessRules;
+pub use expression::{Expression, Failed, Known};
 pub use pattern::FullMatch;
 pub use requirements::{Met, Requirements};
 pub use rule::Rule;

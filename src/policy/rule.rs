@@ -8,6 +8,7 @@ use crate::config::rules::{Action, ClaimTestTable, ConditionTable, Scalar};
 use crate::config::{Fault, RuleTable};
 
 use super::condition::texts;
+use super::expression::Expression;
 use super::requirements::{Gathering, Met, Place};
 use super::route::{self, Patterns, Route};
 
@@ -20,6 +21,7 @@ pub struct Rule {
     condition: Option<Place>,
     scopes: Option<Place>,
     authentication: Option<Authentication>,
+    pub(super) expression: Option<Expression>,
 }
 
 /// How, and how long ago, a person must have signed in (RFC 9470).
@@ -140,7 +142,9 @@ pub(super) fn compile(
         return None;
     };
     judge_keys(at, table, action, faults);
-    judge_reach(at, action, &route, faults);
+    if table.when.is_none() {
+        judge_reach(at, action, &route, faults);
+    }
     // Scopes apart, since RFC 6750 §3.1 has an error of its own for them.
     let scopes = ConditionTable {
         scopes: table.require.scopes.clone(),
@@ -158,7 +162,13 @@ pub(super) fn compile(
         condition: requirements.place(&path, &others, faults),
         scopes: requirements.place(&path, &scopes, faults),
         authentication: authentication(at, table, requirements, faults),
+        expression: expression(at, table, faults),
     })
+}
+
+fn expression(at: &str, table: &RuleTable, faults: &mut Vec<Fault>) -> Option<Expression> {
+    let compiled = Expression::compile(&format!("{at}.when"), table.when.as_deref()?);
+    compiled.map_err(|fault| faults.push(fault)).ok()
 }
 
 fn authentication(

@@ -8,6 +8,7 @@ use regex::bytes::{RegexSet, RegexSetBuilder, SetMatches};
 
 use crate::config::{Config, Fault, RuleTable};
 
+use super::expression::{Failed, Known};
 use super::pattern::MAX_COMPILED;
 use super::requirements::{Gathering, Requirements};
 use super::route::{Fit, Patterns};
@@ -40,6 +41,8 @@ pub enum Ruling<'p> {
     By(usize, &'p Arc<Rule>),
     /// The path can be read differently, and by one reading this rule might be for it: denied.
     Ambiguous(usize, &'p Arc<Rule>),
+    /// The expression of this rule failed: denied.
+    Failed(usize, &'p Arc<Rule>),
     /// None is for this request: denied.
     Nobody,
 }
@@ -63,19 +66,34 @@ impl Policy {
         (policy, faults)
     }
 
-    /// Whether any rule asks for the client's address.
+    /// Whether any rule asks for the client's address, as every expression may.
     #[must_use]
     pub fn asks_for_source(&self) -> bool {
+        self.has_expressions() || self.all().any(|rule| rule.route.asks_for_source())
+    }
+
+    /// Whether any rule asks anything of tokens.
+    #[must_use]
+    pub fn asks_of_tokens(&self) -> bool {
+        !self.requirements.is_empty() || self.has_expressions()
+    }
+
+    /// Whether any rule has an expression.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        self.all().any(|rule| rule.expression.is_some())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Rule> {
         let all = self.rules.iter().chain(&self.shadow);
-        all.flat_map(Rules::all)
-            .any(|rule| rule.route.asks_for_source())
+        all.flat_map(Rules::all).map(|rule| &**rule)
     }
 }
 
 impl Rules {
-    /// Which rule decides on a request.
+    /// Which rule decides on a request. `known` is what its token says, where it was verified.
     #[must_use]
-    pub fn ruling(&self, question: &Question<'_>) -> Ruling<'_> {
+    pub fn ruling(&self, question: &Question<'_>, known: Option<&Known>) -> Ruling<'_> {
         let matches: OnceCell<Option<SetMatches>> = OnceCell::new();
         let matches_pattern = |place| {
             let found = matches.get_or_init(|| match &question.target.path {
@@ -87,7 +105,15 @@ impl Rules {
         for (place, rule) in self.rules.iter().enumerate() {
             match rule.route.fit(question, matches_pattern) {
                 Fit::No => {}
-                Fit::Yes => return Ruling::By(place, rule),
+                Fit::Yes => match rule
+                    .expression
+                    .as_ref()
+                    .map(|when| when.holds(question, known))
+                {
+                    None | Some(Ok(true)) => return Ruling::By(place, rule),
+                    Some(Ok(false)) => {}
+                    Some(Err(Failed)) => return Ruling::Failed(place, rule),
+                },
                 Fit::Unclear => return Ruling::Ambiguous(place, rule),
             }
         }
@@ -161,7 +187,10 @@ fn judge_names(key: &str, tables: &[RuleTable], faults: &mut Vec<Fault>) {
 
 /// A rule behind one that fits everything is never asked.
 fn judge_order(key: &str, rules: &[Arc<Rule>], count: usize, faults: &mut Vec<Fault>) {
-    let Some(last) = rules.iter().position(|rule| rule.route.is_for_all()) else {
+    let Some(last) = rules
+        .iter()
+        .position(|rule| rule.route.is_for_all() && rule.expression.is_none())
+    else {
         return;
     };
     // Only where every rule could be compiled are these the places in the file.

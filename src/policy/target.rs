@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::clock::Timestamp;
 use crate::request::Original;
 
 /// What rules are asked about: everything of a request but its token.
@@ -22,6 +23,8 @@ pub struct Question<'r> {
     pub source: Option<IpAddr>,
     /// The place of the issuer whose token was verified; `None` where none was.
     pub issuer: Option<usize>,
+    /// The moment at which it is asked.
+    pub now: Timestamp,
 }
 
 /// Host and path of a request in one form.

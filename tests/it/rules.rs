@@ -367,8 +367,9 @@ fn shadow_rules_change_no_answer_and_are_counted_where_they_differ() {
     ] {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
-    let records = gate.records("the shadow rules differ");
-    assert_eq!(records.len(), 2);
+    // The refusal is logged after the difference.
+    gate.refusals(1);
+    assert_eq!(gate.records("the shadow rules differ").len(), 2);
 }
 
 #[test]
@@ -419,4 +420,89 @@ fn sign_in_asks_the_rules_of_the_place_to_go_to_and_userinfo_asks_none() {
         (200, Some("alice"))
     );
     assert_eq!(Request::get("/userinfo").send(gate.main()).status, 401);
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn an_expression_decides_whether_a_rule_fits_and_one_that_fails_denies() {
+    let gate = Settings::hmac()
+        .table(
+            r#"
+            [[rules]]
+            action = "deny"
+            path = "/night"
+            when = "now < 0 || request.host.matches('^(night|dark)[.]')"
+            [[rules]]
+            action = "require"
+            path_prefix = "/finance"
+            when = "claims.department == 'finance' && request.method in ['GET', 'HEAD'] && claims.level >= 3"
+            [[rules]]
+            action = "public"
+            path = "/open"
+            when = "!authenticated || groups.exists(g, g.startsWith('dev')) && username == 'alice' && size(scopes) == 0"
+            [[rules]]
+            action = "require"
+            path = "/source"
+            when = "request.source.startsWith('10.')"
+            [[rules]]
+            action = "require"
+            path = "/night"
+            "#,
+        )
+        .start();
+    let finance = json!({"department": "finance", "level": 3});
+    status(&gate, "a.example/finance/x", Some(&with(&finance)), 200);
+    let posted = ask(&gate, "POST", "a.example/finance/x", Some(&with(&finance)));
+    assert_eq!(posted.status, 403);
+    for claims in [
+        json!({"department": "sales", "level": 3}),
+        json!({"department": "finance"}),
+        json!({"department": "finance", "level": "3"}),
+        json!({"department": ["finance"], "level": 3}),
+        json!({}),
+    ] {
+        status(&gate, "a.example/finance/x", Some(&with(&claims)), 403);
+    }
+    // Nobody's token has no claims, so the expression fails: denied, and not asked to sign in.
+    status(&gate, "a.example/finance", None, 403);
+    status(&gate, "a.example/open", None, 200);
+    status(&gate, "a.example/open", Some(&tokens::good()), 200);
+    status(&gate, "a.example/open", Some(&tokens::good_for("bob")), 403);
+    status(&gate, "a.example/source", Some(&tokens::good()), 403);
+    status(&gate, "a.example/night", Some(&tokens::good()), 200);
+    status(&gate, "night.example/night", Some(&tokens::good()), 403);
+    let reasons = gate.refusals(5);
+    let code = |index: usize| crate::harness::process::text(&reasons[index], "reason.code");
+    assert_eq!(code(1), "policy.no_rule");
+    assert_eq!(code(2), "policy.expression");
+}
+
+#[cfg(feature = "cel")]
+#[test]
+fn expressions_are_judged_at_load() {
+    let faulty = |expression: &str| {
+        let rule = format!("[[rules]]\naction = \"require\"\nwhen = '''{expression}'''");
+        let told = match Settings::hmac().table(&rule).try_start() {
+            Ok(_) => panic!("{expression} was accepted"),
+            Err(exited) => exited.output,
+        };
+        assert!(told.contains("rules[0].when"), "{expression}: {told}");
+        told
+    };
+    assert!(faulty("claim.a == 1").contains("did you mean `claims`?"));
+    assert!(faulty("request.methd == 'GET'").contains("did you mean `method`?"));
+    assert!(faulty("claims.a.startWith('x')").contains("did you mean `startsWith`?"));
+    faulty("request");
+    faulty("request.query == ''");
+    faulty("claims.a ==");
+    faulty("'a'.matches(request.path)");
+    faulty("'a'.matches('(')");
+    faulty("claims.a.exists(x, claims.b.exists(y, x == y))");
+    faulty(&format!("claims.a == '{}'", "x".repeat(5000)));
+    for deep in ["(", "[", "!", "-", "a?b:", "{1:", "f(", "x."] {
+        faulty(&deep.repeat(4096 / deep.len()));
+    }
+    faulty(&vec!["1"; 600].join("+"));
+    faulty("Type{a: 1}");
+    faulty("nothing(1)");
 }
