@@ -12,6 +12,17 @@ pub trait HeaderLines {
     fn lines<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]>;
 }
 
+/// Header lines that did not come over the wire: for commands and operators that ask about a request. Names are in small letters.
+#[derive(Clone, Debug, Default)]
+pub struct GivenLines(pub Vec<(String, String)>);
+
+impl HeaderLines for GivenLines {
+    fn lines<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        let named = self.0.iter().filter(move |(own, _)| own == name);
+        named.map(|(_, value)| value.as_bytes())
+    }
+}
+
 /// The original request: the one that a client sent to the proxy.
 #[derive(Debug)]
 pub struct RequestView<'r, H> {
@@ -36,6 +47,10 @@ pub struct Original<'r> {
     pub path: &'r str,
     /// What stands behind the first `?`, raw, without it.
     pub query: Option<&'r str>,
+    /// Whether the method is that of the original request. A proxy that does not say it leaves that of its own check.
+    pub states_method: bool,
+    /// Whether the path is that of the original request.
+    pub states_path: bool,
 }
 
 /// The scheme of the original request.

@@ -95,7 +95,10 @@ fn sources() -> Vec<Source> {
         for entry in fs::read_dir(&folder).expect("a readable folder") {
             let path = entry.expect("a readable entry").path();
             if path.is_dir() {
-                folders.push(path);
+                // `tests.rs` may have a folder beside it.
+                if !path.ends_with("tests") {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs")
                 // `#[cfg(test)] mod tests;`
                 && !path.ends_with("tests.rs")

@@ -41,6 +41,14 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
     faults.extend(judge_settings(config));
     let (headers, found) = Headers::compile(config);
     faults.extend(found);
+    if settings.len() > 1 && config.access.admin_users.is_some() {
+        faults.push(Fault::warning(
+            "access.admin_users",
+            "admins by name for the tokens of several issuers",
+            "`[issuers.NAME.access] admin_users`",
+            "whoever has that name at any of the issuers is an admin: name them for the one issuer that you mean",
+        ));
+    }
     let names: Vec<_> = settings
         .iter()
         .map(|settings| settings.name.as_str())

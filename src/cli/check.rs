@@ -1,15 +1,19 @@
 //! `jwtgate check`: every fault and weakness of a configuration at once.
 
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::json;
 
 use crate::app;
 use crate::clock::Timestamp;
-use crate::config::fault::joined;
+use crate::config::fault::{any_stops, joined};
 use crate::config::{Config, Fault, Severity};
 use crate::keys::remote::Origin;
 
-use super::{ConfigFile, Exit, print};
+use super::{ConfigFile, Exit, print, replay};
 
 /// Tell every fault and weakness of a configuration at once.
 ///
@@ -17,7 +21,7 @@ use super::{ConfigFile, Exit, print};
 /// them, and what they answer is judged too.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n  jwtgate check --config jwtgate.toml --online\n\nExit codes: 0 fine or warnings only, 1 faults (with --online, also an issuer without keys), 2 wrong usage."
+    after_help = "Examples:\n  jwtgate check --config jwtgate.toml\n  jwtgate check --config jwtgate.toml --strict --json\n  jwtgate check --config jwtgate.toml --online\n  jwtgate check --config jwtgate.toml --token sample.jwt\n  jwtgate check --config new.toml --against requests.jsonl\n\nExit codes: 0 fine or warnings only, 1 faults (with --online, also an issuer without keys; with --token, no identity; with --against, a request that would be answered otherwise), 2 wrong usage."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -28,7 +32,13 @@ pub(super) struct Arguments {
     /// Ask every issuer for its keys, and judge them.
     #[arg(long)]
     online: bool,
-    /// Print the faults as a JSON list on stdout.
+    /// A file with a token (`-` is standard input): tell which identity headers it would give. Its signature and time are not asked for.
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// A file with recorded requests, one JSON object a line: tell which of them would be answered otherwise.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Print the faults as a JSON list on stdout; with --against, what would change.
     #[arg(long)]
     json: bool,
 }
@@ -40,6 +50,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         found.extend(ask_issuers(&loaded.config)?);
     }
     let faults = joined(loaded.faults, found, loaded.file.as_deref());
+    if !any_stops(&faults) && (arguments.token.is_some() || arguments.against.is_some()) {
+        return try_out(arguments, &loaded.config);
+    }
     let count = |severity| {
         faults
             .iter()
@@ -68,6 +81,32 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         Exit::Fine
     })
 }
+
+/// Tries a configuration without faults out on a token, or on recorded requests.
+fn try_out(arguments: &Arguments, config: &Config) -> anyhow::Result<Exit> {
+    let (compiled, _, _) = app::compile(config, Timestamp::now());
+    let Some(compiled) = compiled else {
+        bail!("the configuration has faults");
+    };
+    let mut is_fine = true;
+    if let Some(file) = &arguments.token {
+        let text = if file == "-" {
+            std::io::read_to_string(std::io::stdin().take(MAX_TOKEN))?
+        } else {
+            let opened = std::fs::File::open(file)
+                .with_context(|| format!("cannot read `{}`", file.display()))?;
+            std::io::read_to_string(opened.take(MAX_TOKEN))?
+        };
+        is_fine &= replay::identity(text.trim(), &compiled.gate)?;
+    }
+    if let Some(file) = &arguments.against {
+        is_fine &= !replay::against(file, &compiled.gate, arguments.json)?;
+    }
+    Ok(if is_fine { Exit::Fine } else { Exit::Refused })
+}
+
+/// More than any token that the service would look at.
+const MAX_TOKEN: u64 = 1024 * 1024;
 
 /// Asks every issuer for its keys. Without keys nobody with a token of it could pass; anything less is a warning.
 fn ask_issuers(config: &Config) -> anyhow::Result<Vec<Fault>> {

@@ -1,321 +1,290 @@
-//! `jwtgate explain`: why a token passes or not, step by step, by the very code that serves.
+//! `jwtgate explain`: why a request or a token passes or not, step by step, by the very code that serves.
+
+use std::cmp::Ordering;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::{any_stops, joined};
-use crate::config::{Config, IssuerSettings, TokenSource};
-use crate::gate::{self, Credential, State, verify};
-use crate::jose::{Algorithm, ClaimPath, Claims, Json};
-use crate::keys::KeySet;
-use crate::reason::{Reason, Step};
+use crate::config::{Config, TokenSource};
+use crate::gate::story::{STEPS, Story, tell};
+use crate::gate::{Credential, Refusal, State, extract};
+use crate::reason::Reason;
 use crate::request::RawToken;
+use crate::server::listen::Address;
 
+use super::comparison::Comparison;
 use super::input::TokenInput;
-use super::{ConfigFile, Exit, inspect, print};
+use super::request_input::{Given, RequestInput};
+use super::{ConfigFile, Exit, health, inspect, print};
 
-/// Tell why a token passes or not, step by step.
+/// Tell why a request or a token passes or not, step by step.
 ///
-/// It is judged by the code that serves. The answer names the step that failed, the reason code and what to do; the token itself is
-/// never printed. Issuers that publish their keys are asked for them.
+/// It is judged by the code that serves. The answer names each step, the rules that were considered, what decided, the reason code and
+/// what to do; the token itself is never printed. Without a request, only the token is judged, and no rule is asked. Issuers that publish
+/// their keys are asked for them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate explain --config jwtgate.toml < token.txt\n  jwtgate explain --token-env TOKEN --json\n\nExit codes: 0 it passes, 1 it does not, 2 it cannot be told (faults in the configuration, no token)."
+    after_help = "Examples:\n  jwtgate explain --config jwtgate.toml < token.txt\n  jwtgate explain --token-env TOKEN --json\n  jwtgate explain --url https://app.example.com/admin --method POST < token.txt\n  jwtgate explain --url https://app.example.com/ --no-token\n  jwtgate explain --request recorded.http\n  jwtgate explain --live --url https://app.example.com/admin < token.txt\n\nExit codes: 0 it passes, 1 it does not, 2 it cannot be told (faults in the configuration, no token)."
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
     token: TokenInput,
+    #[command(flatten)]
+    request: RequestInput,
+    /// Ask the running service, by its admin listener: what it would answer now, with the keys and rules that it has. Prints JSON.
+    #[arg(long)]
+    live: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// The steps that a token goes through, with what each means.
-const STEPS: [(Step, &str, &str); 6] = [
-    (Step::Shape, "shape", "a compact JWS of allowed length"),
-    (
-        Step::Header,
-        "header",
-        "an algorithm and a type that are allowed",
-    ),
-    (Step::Key, "key", "a key that may judge it"),
-    (Step::Signature, "signature", "signed by that key"),
-    (
-        Step::Claims,
-        "claims",
-        "issuer, audience and time as wanted",
-    ),
-    (
-        Step::Identity,
-        "identity",
-        "a username and headers that are fit",
-    ),
-];
-
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
+    if arguments.live {
+        return ask_service(arguments, &loaded.config);
+    }
     let (compiled, _, found) = app::compile(&loaded.config, Timestamp::now());
     let faults = joined(loaded.faults, found, loaded.file.as_deref());
     let Some(compiled) = compiled.filter(|_| !any_stops(&faults)) else {
         for fault in &faults {
             print::say(format_args!("{fault}\n"));
         }
-        bail!("the configuration has faults, so no token can be judged");
+        bail!("the configuration has faults, so nothing can be judged");
     };
-    let token = arguments.token.read()?;
-    let header = inspect::parts(&token).ok().map(|(header, _)| header);
+    let given = arguments.request.read()?;
+    let token = match &given {
+        None => Some(arguments.token.read()?),
+        Some(given) => arguments.request.token(&arguments.token, given)?,
+    };
+    let found = || {
+        let request = given.as_ref()?.view().ok()?;
+        let credential = extract::extract(&compiled.gate.extract, &request).ok()?;
+        String::from_utf8(credential.token().bytes().to_vec()).ok()
+    };
+    let shown = token.clone().or_else(found);
+    let header = shown
+        .as_deref()
+        .and_then(|token| inspect::parts(token).ok());
     let kid = header
         .as_ref()
-        .and_then(|header| header.get("kid")?.as_str());
+        .and_then(|(header, _)| header.get("kid")?.as_str());
     let (gate, asked) = app::online::ask_once(compiled, kid)?;
     for error in asked.iter().flat_map(|asked| &asked.known.record.errors) {
         print::say(format_args!("warning: keys cannot be fetched: {error}"));
     }
-    let credential = Credential::new(RawToken::new(token.as_bytes()), TokenSource::Header);
-    let decision = gate::admit(&gate, credential, Timestamp::now());
-    let (issuers, _) = loaded.config.issuers();
-    let story = Story {
+    let telling = Telling {
         config: &loaded.config,
-        issuers: &issuers,
         gate: &gate,
-        token: &token,
+        given: given.as_ref(),
+        token: token.as_deref(),
+        shown: shown.as_deref(),
     };
-    match decision {
-        Ok(permit) => {
-            story.allowed(&permit, arguments.json);
-            Ok(Exit::Fine)
-        }
-        Err(halt) => {
-            story.denied(&halt.settled(), arguments.json);
-            Ok(Exit::Refused)
-        }
-    }
+    telling.run(arguments.json)
 }
 
-struct Story<'s> {
+/// Lets the running service tell.
+fn ask_service(arguments: &Arguments, config: &Config) -> anyhow::Result<Exit> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let given = arguments.request.read()?;
+    let token = match &given {
+        None => Some(arguments.token.read()?),
+        Some(given) => arguments.request.token(&arguments.token, given)?,
+    };
+    let (addresses, _) = Address::parse_all(&config.admin.listen, "admin.listen");
+    let Some(address) = addresses.first() else {
+        bail!("`admin.listen` is off or wrong, so the running service cannot be asked");
+    };
+    let body = given.unwrap_or_default().json(token.as_deref()).to_string();
+    let (status, answer) = health::tell(address, "/explain", Some(&body), PATIENCE)?;
+    if status != 200 {
+        bail!("{address} answers {status}: {answer}");
+    }
+    print::data(&answer);
+    let told: serde_json::Value = serde_json::from_str(&answer)?;
+    Ok(if told.get("result") == Some(&"allowed".into()) {
+        Exit::Fine
+    } else {
+        Exit::Refused
+    })
+}
+
+struct Telling<'s> {
     config: &'s Config,
-    issuers: &'s [IssuerSettings],
     gate: &'s State,
-    token: &'s str,
+    given: Option<&'s Given>,
+    /// The token that stands for the one of the request.
+    token: Option<&'s str>,
+    /// The token, wherever it was found.
+    shown: Option<&'s str>,
 }
 
-impl Story<'_> {
-    fn allowed(&self, permit: &gate::Admitted, as_json: bool) {
-        let identity = permit.verified().identity();
-        let headers: Vec<(String, String)> = self
-            .gate
-            .headers
-            .names()
-            .zip(identity.values())
-            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
-            .collect();
+impl Telling<'_> {
+    fn run(&self, as_json: bool) -> anyhow::Result<Exit> {
+        let nothing = Given::default();
+        let request = self.given.unwrap_or(&nothing).view()?;
+        let presented = match self.token {
+            Some(token) => Ok(Credential::new(
+                RawToken::new(token.as_bytes()),
+                TokenSource::Header,
+            )),
+            None => extract::extract(&self.gate.extract, &request),
+        };
+        // Without a request nobody can say what the rules would.
+        let without_rules;
+        let state = if self.given.is_some() {
+            self.gate
+        } else {
+            without_rules = State {
+                policy: std::sync::Arc::default(),
+                ..self.gate.clone()
+            };
+            &without_rules
+        };
+        let story = tell(state, &request, presented, Timestamp::now());
         if as_json {
-            let headers: serde_json::Map<String, Value> = headers
-                .into_iter()
-                .map(|(name, value)| (name, value.into()))
-                .collect();
-            print::data(json!({ "result": "allowed", "headers": headers }));
-            return;
+            print::data(self.json(&story));
+        } else {
+            self.text(&story);
         }
-        for (_, name, meaning) in STEPS {
-            print::data(format_args!("  ok      {name:<10} {meaning}"));
-        }
-        print::data("allowed, with these headers:");
-        for (name, value) in headers {
-            print::data(format_args!("  {name}: {value}"));
-        }
+        Ok(if story.outcome.is_ok() {
+            Exit::Fine
+        } else {
+            Exit::Refused
+        })
     }
 
-    fn denied(&self, refusal: &gate::Refusal, as_json: bool) {
-        let reason = refusal.reason();
-        let judge = refusal.token().and_then(|token| token.issuer.as_deref());
-        let comparison = self.comparison(reason, judge);
-        if as_json {
-            let (found, expected) = comparison.unzip();
-            print::data(json!({
-                "result": "denied",
-                "reason": reason.code(),
-                "step": step_name(reason),
-                "meaning": reason.meaning(),
-                "hint": reason.hint(),
-                "found": found,
-                "expected": expected,
-                "issuer": refusal.token().and_then(|token| token.issuer.as_deref()),
-                "alg": refusal.token().and_then(|token| token.algorithm).map(Algorithm::name),
-                "kid": refusal.token().and_then(|token| token.kid.as_deref()),
-                "digest": refusal.token().map(|token| token.digest.to_string()),
-            }));
-            return;
+    fn json(&self, story: &Story) -> serde_json::Value {
+        let mut told = story.json(self.gate);
+        if let (Err(refusal), Some(members)) = (&story.outcome, told.as_object_mut()) {
+            let (found, expected) = self.comparison(refusal).unzip();
+            members.insert("found".to_owned(), found.into());
+            members.insert("expected".to_owned(), expected.into());
         }
+        told
+    }
+
+    fn text(&self, story: &Story) {
+        if let Some(given) = self.given {
+            print::data(given);
+        }
+        // Where a rule lets a request pass without a good token, the steps show what the token is worth.
+        let failed = match &story.outcome {
+            Ok(_) => story.token,
+            Err(refusal) => Some(refusal.reason()),
+        };
         for (step, name, meaning) in STEPS {
-            match step.cmp(&reason.step()) {
-                std::cmp::Ordering::Less => {
+            if self.given.is_none() && matches!(name, "token" | "rules") {
+                continue;
+            }
+            let is_passed = story.outcome.is_ok() && name == "rules";
+            let order = failed
+                .filter(|_| !is_passed)
+                .map(|reason| step.cmp(&reason.step()));
+            match (order, failed) {
+                (None | Some(Ordering::Less), _) => {
                     print::data(format_args!("  ok      {name:<10} {meaning}"));
                 }
-                std::cmp::Ordering::Equal => {
+                (Some(Ordering::Equal), Some(reason)) => {
                     print::data(format_args!("  FAILED  {name:<10} {}", reason.meaning()));
                 }
-                std::cmp::Ordering::Greater => {
-                    print::data(format_args!("  -       {name:<10} not reached"));
-                }
+                (Some(_), _) => print::data(format_args!("  -       {name:<10} not reached")),
             }
         }
+        rules(story);
+        match &story.outcome {
+            Ok(permit) => {
+                let whose = if permit.known().is_some() {
+                    ""
+                } else {
+                    " without an identity"
+                };
+                print::data(format_args!("allowed{whose}, with these headers:"));
+                for (name, value) in story.headers(self.gate) {
+                    print::data(format_args!("  {name}: {value}"));
+                }
+            }
+            Err(refusal) => self.denied(refusal),
+        }
+        if let Some(difference) = &story.difference {
+            let would = if difference.would_pass {
+                "let it pass"
+            } else {
+                "not let it pass"
+            };
+            let rule = difference.rule.as_deref().unwrap_or("no rule");
+            print::data(format_args!("the shadow rules would {would} ({rule})"));
+        }
+    }
+
+    fn denied(&self, refusal: &Refusal) {
+        let reason = refusal.reason();
         print::data(format_args!("denied: {}", reason.code()));
-        if let Some((found, expected)) = comparison {
+        if let Some(detail) = refusal.detail() {
+            print::data(format_args!("  detail:   {detail}"));
+        }
+        if let Some((found, expected)) = self.comparison(refusal) {
             print::data(format_args!("  found:    {found}\n  expected: {expected}"));
         }
         print::data(format_args!("  hint:     {}", reason.hint()));
     }
 
-    /// What the token says beside what is expected, where that explains the reason. It comes unverified, so it is quoted. `judge` is the
-    /// name of the issuer that judged it.
-    fn comparison(&self, reason: Reason, judge: Option<&str>) -> Option<(String, String)> {
-        let (header, claims) = inspect::parts(self.token).ok()?;
-        let member = |value: &Value, name: &str| {
-            let found = value
-                .get(name)
-                .map_or_else(|| "absent".to_owned(), Value::to_string);
-            format!("{name} {}", print::printable(&found))
+    fn comparison(&self, refusal: &Refusal) -> Option<(String, String)> {
+        let (issuers, _) = self.config.issuers();
+        let comparison = Comparison {
+            config: self.config,
+            issuers: &issuers,
+            gate: self.gate,
+            token: self.shown?,
         };
-        if reason == Reason::TokenIssuer {
-            return Some(self.issuer_or_tenant(&claims, judge.is_some(), member));
-        }
-        let settings = self.issuers.iter().find(|settings| {
-            judge.map_or(self.issuers.len() == 1, |judge| settings.name == judge)
-        })?;
-        let keys = self
-            .gate
-            .issuers
-            .all()
-            .iter()
-            .find(|one| *one.name == settings.name);
-        let now = Timestamp::now().seconds();
-        let not_later = || format!("not after now, {now}, plus {}", settings.leeway);
-        let pair = match reason {
-            Reason::TokenAlgorithm => (member(&header, "alg"), algorithms(&keys?.keys)),
-            Reason::KeyUnknown => (member(&header, "kid"), kids(&keys?.keys)),
-            Reason::TokenSigner => (member(&header, "signer"), one_of(&settings.signer)),
-            Reason::TokenType => (
-                member(&header, "typ"),
-                settings
-                    .token_type
-                    .clone()
-                    .unwrap_or_else(|| "no logout or event token".to_owned()),
-            ),
-            Reason::TokenAudience => (
-                member(&claims, &settings.audience_claim),
-                one_of(settings.audience.items()),
-            ),
-            Reason::TokenClaim => required(settings, |name| member(&claims, name)),
-            Reason::TokenExpired => (
-                member(&claims, "exp"),
-                format!("later than now, {now}, less {}", settings.leeway),
-            ),
-            Reason::TokenNotYetValid => (member(&claims, "nbf"), not_later()),
-            Reason::TokenIssuedInFuture => (member(&claims, "iat"), not_later()),
-            Reason::IdentityUsername => (
-                self.kinds(settings.username_claim.items().iter()),
-                "text of 1 to 256 bytes that may stand in a header".to_owned(),
-            ),
-            Reason::IdentityInvalid => (
-                self.kinds(self.config.identity.all_headers().values()),
-                "text, or a list of text without commas, that may stand in a header".to_owned(),
-            ),
-            _ => return None,
-        };
-        Some(pair)
+        let judge = refusal.token().and_then(|token| token.issuer.as_deref());
+        comparison.of(refusal.reason(), judge)
     }
+}
 
-    /// Where an issuer judged the token, its `iss` is one of several tenants', and something else does not fit that.
-    fn issuer_or_tenant(
-        &self,
-        claims: &Value,
-        is_judged: bool,
-        member: impl Fn(&Value, &str) -> String,
-    ) -> (String, String) {
-        let known = self.issuers.iter().flat_map(IssuerSettings::spellings);
-        let known: Vec<_> = known.collect();
-        let iss = claims.get("iss").and_then(Value::as_str);
-        match iss.filter(|iss| is_judged && known.iter().any(|known| known == iss)) {
-            Some(iss) => (
-                member(claims, "tid"),
-                format!("the tenant of {iss}, and a key that may speak for it"),
-            ),
-            None => (member(claims, "iss"), one_of(&known)),
+/// The rules that were considered, and what the one that decided wants.
+fn rules(story: &Story) {
+    if story.rules.is_empty() {
+        return;
+    }
+    let asked = &story.asked;
+    let part = |part: Option<&str>| part.unwrap_or("unknown").to_owned();
+    let paths = match asked.paths.as_slice() {
+        [] => "unknown or ambiguous".to_owned(),
+        paths => paths.join(" or "),
+    };
+    print::data(format_args!(
+        "rules asked of {} {} {}, from {}:",
+        part(asked.method.as_deref()),
+        part(asked.host.as_deref()),
+        print::printable(&paths),
+        part(asked.source.as_deref()),
+    ));
+    let reason = story.outcome.as_ref().err().map(Refusal::reason);
+    let is_unclear = matches!(
+        reason,
+        Some(Reason::PolicyAmbiguousPath | Reason::PolicyUnknownPath)
+    );
+    for rule in &story.rules {
+        let name = &rule.name;
+        match rule.misfit {
+            Some(key) => print::data(format_args!("  -       {name}: `{key}` does not fit")),
+            None if is_unclear => print::data(format_args!("  UNCLEAR {name}: {}", rule.action())),
+            None => print::data(format_args!("  decides {name}: {}", rule.action())),
         }
     }
-
-    /// What kind of value each of these claims has, its content left out.
-    fn kinds<'f>(&self, fields: impl Iterator<Item = &'f String>) -> String {
-        let payload = verify::payload_of_verified(RawToken::new(self.token.as_bytes()));
-        let payload = payload.unwrap_or_default();
-        let claims = Claims::parse(&payload).ok();
-        let kinds: Vec<_> = fields
-            .map(|field| {
-                let path = ClaimPath::parse(field).ok();
-                let value = path
-                    .zip(claims.as_ref())
-                    .and_then(|(path, claims)| path.resolve(claims).map(kind));
-                format!("`{field}` is {}", value.unwrap_or("absent"))
-            })
-            .collect();
-        kinds.join(", ")
-    }
-}
-
-fn required(settings: &IssuerSettings, member: impl Fn(&str) -> String) -> (String, String) {
-    let rules = &settings.required_claims;
-    let found: Vec<_> = rules.keys().map(|name| member(name)).collect();
-    let wanted: Vec<_> = rules
-        .iter()
-        .map(|(name, values)| format!("{name} {}", one_of(values.items())))
-        .collect();
-    (found.join(", "), wanted.join(", "))
-}
-
-fn one_of(items: &[String]) -> String {
-    format!("one of {items:?}")
-}
-
-fn algorithms(keys: &KeySet) -> String {
-    let mut names: Vec<_> = keys
-        .keys()
-        .iter()
-        .flat_map(|key| key.algorithms())
-        .map(|algorithm| algorithm.name().to_owned())
-        .collect();
-    names.dedup();
-    one_of(&names)
-}
-
-fn kids(keys: &KeySet) -> String {
-    let kids: Vec<_> = keys
-        .keys()
-        .iter()
-        .filter_map(|key| key.kid().map(str::to_owned))
-        .collect();
-    one_of(&kids)
-}
-
-fn step_name(reason: Reason) -> &'static str {
-    STEPS
-        .iter()
-        .find(|(step, ..)| *step == reason.step())
-        .map_or("request", |(_, name, _)| name)
-}
-
-fn kind(value: &Json<'_>) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "true or false",
-        Json::Number(_) => "a number",
-        Json::String(_) => "text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
+    for wanted in &story.wanted {
+        let word = match wanted.holds {
+            Some(true) => "yes",
+            Some(false) => "NO",
+            None => "UNCLEAR",
+        };
+        print::data(format_args!("          {word:<8}{}", wanted.text));
     }
 }

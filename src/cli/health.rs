@@ -62,6 +62,16 @@ pub(super) fn ask(
     path: &str,
     timeout: Duration,
 ) -> anyhow::Result<(u16, String)> {
+    tell(address, path, None, timeout)
+}
+
+/// Asks an admin listener, with a body where there is one to send.
+pub(super) fn tell(
+    address: &Address,
+    path: &str,
+    body: Option<&str>,
+    timeout: Duration,
+) -> anyhow::Result<(u16, String)> {
     match address {
         Address::Tcp(address) => {
             let address = address
@@ -70,12 +80,12 @@ pub(super) fn ask(
                 .context("the name has no address")?;
             let stream = TcpStream::connect_timeout(&reachable(address), timeout)?;
             stream.set_read_timeout(Some(timeout))?;
-            exchange(stream, path)
+            exchange(stream, path, body)
         }
         Address::Unix(socket) => {
             let stream = UnixStream::connect(socket)?;
             stream.set_read_timeout(Some(timeout))?;
-            exchange(stream, path)
+            exchange(stream, path, body)
         }
     }
 }
@@ -90,11 +100,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn exchange(mut stream: impl Read + Write, path: &str) -> anyhow::Result<(u16, String)> {
+fn exchange(
+    mut stream: impl Read + Write,
+    path: &str,
+    body: Option<&str>,
+) -> anyhow::Result<(u16, String)> {
     const MAX_ANSWER: u64 = 8 * 1024 * 1024;
+    let method = if body.is_some() { "POST" } else { "GET" };
+    let body = body.unwrap_or_default();
     write!(
         stream,
-        "GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
     )?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER).read_to_string(&mut answer)?;

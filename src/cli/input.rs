@@ -21,8 +21,23 @@ pub(super) struct TokenInput {
 const MAX_INPUT: u64 = 1024 * 1024;
 
 impl TokenInput {
+    /// Whether it is said where the token is, other than standard input.
+    pub(super) const fn is_named(&self) -> bool {
+        self.token_file.is_some() || self.token_env.is_some()
+    }
+
     /// The token, without blanks and line breaks around it, and without `Bearer` in front.
     pub(super) fn read(&self) -> anyhow::Result<String> {
+        match self.read_if_any()? {
+            Some(token) => Ok(token),
+            None => bail!(
+                "there is no token\n  hint: pipe it in (`jwtgate explain < token.txt`), or name a file with --token-file"
+            ),
+        }
+    }
+
+    /// The same; `None` where there is nothing.
+    pub(super) fn read_if_any(&self) -> anyhow::Result<Option<String>> {
         let text = match (&self.token_file, &self.token_env) {
             (Some(file), _) => std::fs::read_to_string(file)
                 .with_context(|| format!("cannot read `{}`", file.display()))?,
@@ -44,11 +59,6 @@ impl TokenInput {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
             _ => text,
         };
-        if token.is_empty() {
-            bail!(
-                "there is no token\n  hint: pipe it in (`jwtgate explain < token.txt`), or name a file with --token-file"
-            );
-        }
-        Ok(token.to_owned())
+        Ok((!token.is_empty()).then(|| token.to_owned()))
     }
 }

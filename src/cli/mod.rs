@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod comparison;
 mod config;
 mod demo;
 mod explain;
@@ -13,6 +14,8 @@ mod keys;
 mod mint;
 mod print;
 pub mod reference;
+mod replay;
+mod request_input;
 mod serve;
 
 use std::ffi::OsString;

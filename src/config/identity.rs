@@ -102,15 +102,15 @@ pub struct FieldTable {
     /// Take a text that holds blanks for a list, as in `scope`.
     #[schemars(example = true)]
     pub split: Option<bool>,
-    /// Make ASCII letters small. Others stay, since folding them makes different names alike.
-    #[schemars(example = true)]
-    pub lowercase: Option<bool>,
-    /// Keep only what stands before the first `@`.
-    #[schemars(example = true)]
-    pub until_at: Option<bool>,
     /// A regular expression that must match the whole value; its first group is kept. What it does not match is left out.
     #[schemars(example = &"CN=([^,]+),.*")]
     pub capture: Option<String>,
+    /// Keep only what stands before the first `@`.
+    #[schemars(example = true)]
+    pub until_at: Option<bool>,
+    /// Make ASCII letters small. Others stay, since folding them makes different names alike.
+    #[schemars(example = true)]
+    pub lowercase: Option<bool>,
     /// Other values for some. Those that are not listed stay as they are.
     pub map: BTreeMap<String, String>,
     /// In headers: only these items of a list. Rules see all of them.
@@ -290,7 +290,7 @@ impl FieldTable {
             claim: source.claim.clone(),
             merge: self.merge.or(source.merge),
             template: source.template.clone(),
-            split: self.split.or(source.split),
+            split: self.split.or(other.split),
             lowercase: self.lowercase.or(other.lowercase),
             until_at: self.until_at.or(other.until_at),
             capture: self.capture.clone().or_else(|| other.capture.clone()),

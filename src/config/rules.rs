@@ -1,5 +1,7 @@
 //! `[[rules]]`: who may pass where. `[[shadow_rules]]` have the same keys and only count.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,13 +40,13 @@ pub struct RuleTable {
     /// Paths it is for, with everything below them: `/admin` is for `/admin` and `/admin/users`, not for `/administrator`.
     #[schemars(example = &"/admin")]
     pub path_prefix: Option<OneOrMany>,
-    /// Patterns of paths: `*` stands for anything within a segment, `**` for any number of segments, `?` for one character, `{a,b}` for either.
+    /// Patterns of paths: `*` stands for anything within a segment, `**` for any number of segments, `?` for one character, `{a,b}` for either; with or without a slash at the end.
     #[schemars(example = &"/projects/*/settings/**")]
     pub path_glob: Option<OneOrMany>,
-    /// Regular expressions that must match the whole path.
+    /// Regular expressions that must match the whole path, a slash at its end included.
     #[schemars(example = &"/v[0-9]+/items(/.*)?")]
     pub path_regex: Option<OneOrMany>,
-    /// Take capital and small letters in paths for the same (ASCII), as some backends do.
+    /// Take capital and small letters in paths for the same (ASCII), as some backends do. An expression says `(?i)` itself.
     pub ignore_case: bool,
     /// For a rule without paths: also pass paths that two programs may read differently (`%2F`, `//`, `;`, encoded dots and the like). They are denied otherwise.
     pub ambiguous_paths: bool,
@@ -56,7 +58,7 @@ pub struct RuleTable {
     /// Addresses of clients it is for, as the trusted proxy says them in `X-Forwarded-For`. Left out: every address.
     #[schemars(example = ["10.0.0.0/8", "2001:db8::/32"])]
     pub source: Option<OneOrMany>,
-    /// Names of issuers whose tokens it is for. Left out: tokens of every issuer, and none.
+    /// Names of issuers whose tokens it is for. A `require` rule asks whoever comes without a good token for one. Left out: tokens of every issuer, and none.
     #[schemars(example = &"okta")]
     pub issuer: Option<OneOrMany>,
     /// A CEL expression over the request and the token that must be true for the rule to fit. One that fails denies the request.
@@ -89,14 +91,14 @@ pub struct ConditionTable {
     #[schemars(example = &"orders:read")]
     pub scopes: Option<OneOrMany>,
     /// Claims of the token, each with one test.
-    pub claims: Vec<ClaimTestTable>,
+    pub claims: Option<Vec<ClaimTestTable>>,
     /// Every one of these holds.
     #[schemars(extend("x-like" = "rules.require"))]
-    pub all: Vec<ConditionTable>,
+    pub all: Option<Vec<ConditionTable>>,
     /// At least one of these holds.
     #[schemars(extend("x-like" = "rules.require"))]
-    pub any: Vec<ConditionTable>,
-    /// This does not hold, and that is known: where it cannot be told, this is no proof.
+    pub any: Option<Vec<ConditionTable>>,
+    /// This does not hold, and that is known: a claim of another type, or groups that stand elsewhere, are no proof.
     #[schemars(extend("x-like" = "rules.require"))]
     pub not: Option<Box<ConditionTable>>,
 }
@@ -108,7 +110,7 @@ pub struct ClaimTestTable {
     /// The claim: a name, a dotted path or a JSON Pointer.
     #[schemars(example = &"department")]
     pub claim: String,
-    /// It is exactly this text, whole number or truth value.
+    /// It is exactly this text, number or truth value.
     #[schemars(example = Scalar::Text("finance".to_owned()))]
     pub equals: Option<Scalar>,
     /// It is one of these.
@@ -133,6 +135,17 @@ pub enum Scalar {
     Text(String),
     /// `true` or `false`.
     Truth(bool),
-    /// A whole number.
-    Whole(u64),
+    /// A number.
+    Number(serde_json::Number),
+}
+
+/// As it stands in a configuration.
+impl fmt::Display for Scalar {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(formatter, "{text:?}"),
+            Self::Truth(truth) => truth.fmt(formatter),
+            Self::Number(number) => number.fmt(formatter),
+        }
+    }
 }

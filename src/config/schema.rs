@@ -39,7 +39,10 @@ pub(super) fn judge(
             members.retain(|name, member| {
                 let path = join(path, name);
                 match schema.pointer(&format!("/properties/{}", escape(name))) {
-                    _ if member.is_null() => false,
+                    Some(_) if member.is_null() => {
+                        faults.push(nothing(&path));
+                        false
+                    }
                     Some(property) => judge(property, member, &path, faults),
                     None => {
                         faults.push(unknown(schema, name, &path));
@@ -55,7 +58,14 @@ pub(super) fn judge(
                 .is_some_and(Value::is_object) =>
         {
             let entry = schema.get("additionalProperties").unwrap_or(&Value::Null);
-            members.retain(|name, member| judge(entry, member, &join(path, name), faults));
+            members.retain(|name, member| {
+                let path = join(path, name);
+                if member.is_null() {
+                    faults.push(nothing(&path));
+                    return false;
+                }
+                judge(entry, member, &path, faults)
+            });
             true
         }
         Value::Array(items) if accepts_lists(schema) => {
@@ -99,14 +109,18 @@ pub fn expectation(schema: &Value) -> String {
     match kind(schema) {
         "string" => "a string".to_owned(),
         "boolean" => "`true` or `false`".to_owned(),
+        "number" => "a number".to_owned(),
         "integer" => match (bound(schema, "minimum"), bound(schema, "maximum")) {
             (Some(low), Some(high)) => format!("a whole number from {low} to {high}"),
             _ => "a whole number, 0 or more".to_owned(),
         },
         "array" if list_of_tables(schema).is_some() => "a list of tables".to_owned(),
         "array" => {
-            let options = enumeration(item_schema(schema));
-            if options.is_empty() {
+            let items = item_schema(schema);
+            let options = enumeration(items);
+            if options.is_empty() && kind(items) == "string" && alternatives(items).is_some() {
+                "a list of strings, numbers or truth values".to_owned()
+            } else if options.is_empty() {
                 "a list of strings".to_owned()
             } else {
                 format!("a list of `{}`", options.join("`, `"))
@@ -214,6 +228,17 @@ fn unknown(known: &Value, name: &str, path: &str) -> Fault {
     Fault::new(path, format!("a key named `{name}`"), "a known key", hint)
 }
 
+/// A key without a value, as YAML and JSON can have it: nobody can tell whether it was meant to be empty or to be left out, and a limit
+/// that a template left empty must not be none.
+fn nothing(path: &str) -> Fault {
+    Fault::new(
+        path,
+        "a key without a value",
+        "a value",
+        "give it one, or remove the key",
+    )
+}
+
 /// Names that people may expect, from the package that this one replaces or from others, and what to do instead.
 fn not_here(name: &str) -> Option<&'static str> {
     match name {
@@ -238,7 +263,7 @@ fn is_accepted(schema: &Value, value: &Value) -> bool {
         ("string", Value::String(text)) => {
             format_of(schema) != Some("duration") || super::value::parse_span(text).is_some()
         }
-        ("boolean", Value::Bool(_)) => true,
+        ("boolean", Value::Bool(_)) | ("number", Value::Number(_)) => true,
         ("integer", Value::Number(number)) => number.as_u64().is_some_and(|number| {
             bound(schema, "minimum").is_none_or(|low| number >= low)
                 && bound(schema, "maximum").is_none_or(|high| number <= high)

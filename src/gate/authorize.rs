@@ -5,11 +5,13 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::config::rules::Action;
 use crate::policy::rule::Lack;
-use crate::policy::{Policy, Question, Rule, Rules, Ruling, Target};
+use crate::policy::target::Path;
+use crate::policy::{Known, Policy, Question, Rule, Rules, Ruling, Target};
 use crate::reason::Reason;
 use crate::request::{HeaderLines, RequestView};
 
 use super::verify::Verified;
+use super::{Admitted, Halt};
 
 /// What the rules say of a request.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +22,7 @@ pub(super) enum Verdict<'p> {
         is_known: bool,
     },
     /// A token is needed, and what is wrong with it, or that there is none, is the answer.
-    NeedsToken(usize, &'p Arc<Rule>),
+    NeedsToken(Option<(usize, &'p Arc<Rule>)>),
     /// It may not pass.
     Refuse(Reason, Option<(usize, &'p Arc<Rule>)>),
 }
@@ -36,6 +38,25 @@ pub(super) enum Proof<'v> {
     Bad,
 }
 
+impl<'v> Proof<'v> {
+    /// What a token, or the lack of one, proves.
+    pub(super) fn of(admitted: &'v Result<Admitted, Halt>) -> Self {
+        match admitted {
+            Ok(known) => Self::Token(known.verified()),
+            Err(halt) if halt.reason() == Reason::TokenMissing => Self::Nothing,
+            Err(_) => Self::Bad,
+        }
+    }
+
+    /// What expressions may ask of it.
+    pub(super) fn known(self) -> Option<&'v Known> {
+        match self {
+            Self::Token(verified) => verified.known(),
+            Self::Nothing | Self::Bad => None,
+        }
+    }
+}
+
 /// The question that a request puts to the rules.
 pub(super) fn question<'r, H: HeaderLines>(
     request: &RequestView<'r, H>,
@@ -43,12 +64,13 @@ pub(super) fn question<'r, H: HeaderLines>(
     now: Timestamp,
 ) -> Question<'r> {
     let original = &request.original;
-    let has = |name| request.headers.lines(name).next().is_some();
+    let has = |name| request.headers.lines(name).any(|line| !line.is_empty());
     Question {
         target: Target::of(original),
-        method: original.method,
+        method: original.states_method.then_some(original.method),
         // The Fetch standard's definition of a preflight.
-        is_preflight: original.method == "OPTIONS"
+        is_preflight: original.states_method
+            && original.method == "OPTIONS"
             && has("origin")
             && has("access-control-request-method"),
         source: request.source,
@@ -61,15 +83,28 @@ pub(super) fn question<'r, H: HeaderLines>(
 }
 
 /// Asks rules. Without any, every good token passes and nothing else.
-pub(super) fn ask<'p>(rules: &'p Rules, question: &Question<'_>, proof: Proof<'_>) -> Verdict<'p> {
-    let known = match proof {
-        Proof::Token(verified) => verified.known(),
-        Proof::Nothing | Proof::Bad => None,
+pub(super) fn ask<'p>(
+    rules: Option<&'p Rules>,
+    question: &Question<'_>,
+    proof: Proof<'_>,
+) -> Verdict<'p> {
+    let Some(rules) = rules else {
+        return match proof {
+            Proof::Token(_) => Verdict::Pass {
+                place: None,
+                is_known: true,
+            },
+            Proof::Nothing | Proof::Bad => Verdict::NeedsToken(None),
+        };
     };
-    let (place, rule) = match rules.ruling(question, known) {
+    let (place, rule) = match rules.ruling(question, proof.known()) {
         Ruling::By(place, rule) => (place, rule),
         Ruling::Ambiguous(place, rule) => {
-            return Verdict::Refuse(Reason::PolicyAmbiguousPath, Some((place, rule)));
+            let reason = match question.target.path {
+                Path::Unknown => Reason::PolicyUnknownPath,
+                Path::Plain(_) | Path::Several(_) | Path::Ambiguous => Reason::PolicyAmbiguousPath,
+            };
+            return Verdict::Refuse(reason, Some((place, rule)));
         }
         Ruling::Failed(place, rule) => {
             return Verdict::Refuse(Reason::PolicyExpression, Some((place, rule)));
@@ -86,7 +121,7 @@ pub(super) fn ask<'p>(rules: &'p Rules, question: &Question<'_>, proof: Proof<'_
         (Action::Public, Proof::Token(_)) => pass(!rule.is_for_preflights()),
         (Action::Public, _) | (Action::Optional, Proof::Nothing) => pass(false),
         (Action::Optional, Proof::Bad) | (Action::Require, Proof::Nothing | Proof::Bad) => {
-            Verdict::NeedsToken(place, rule)
+            Verdict::NeedsToken(Some((place, rule)))
         }
         (Action::Optional | Action::Require, Proof::Token(verified)) => {
             match rule.accepts(verified.met(), verified.signed_in(), question.now) {
@@ -124,20 +159,27 @@ pub(super) fn shadow(
     real: Verdict<'_>,
 ) -> Option<Difference> {
     let rules = policy.shadow.as_ref()?;
-    let verdict = ask(rules, question, proof);
-    let passes = |verdict| matches!(verdict, Verdict::Pass { .. });
-    let knows = |verdict| matches!(verdict, Verdict::Pass { is_known: true, .. });
-    if passes(verdict) == passes(real) && knows(verdict) == knows(real) {
+    let verdict = ask(Some(rules), question, proof);
+    if kind(verdict) == kind(real) {
         return None;
     }
     let (reason, place) = match verdict {
         Verdict::Pass { place, .. } => (None, place),
-        Verdict::NeedsToken(place, _) => (None, Some(place)),
+        Verdict::NeedsToken(rule) => (None, rule.map(|(place, _)| place)),
         Verdict::Refuse(reason, rule) => (Some(reason), rule.map(|(place, _)| place)),
     };
     Some(Difference {
-        would_pass: passes(verdict),
+        would_pass: matches!(verdict, Verdict::Pass { .. }),
         reason,
         rule: place.and_then(|place| Some(Arc::clone(rules.all().get(place)?.name()))),
     })
+}
+
+/// What the client sees of a verdict: with an identity, without one, asked to sign in, refused.
+const fn kind(verdict: Verdict<'_>) -> (bool, bool, bool) {
+    match verdict {
+        Verdict::Pass { is_known, .. } => (true, is_known, false),
+        Verdict::NeedsToken(_) => (false, false, true),
+        Verdict::Refuse(..) => (false, false, false),
+    }
 }

@@ -8,6 +8,7 @@ use crate::config::{Fault, IssuerSettings};
 use crate::jose::claims::WrongType;
 use crate::jose::header::is_media_type;
 use crate::jose::{Claims, Header};
+use crate::policy::rule::SignIn;
 use crate::reason::Reason;
 
 use super::required_claims::RequiredClaims;
@@ -40,6 +41,15 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// Of what is only supposed.
+    pub(super) const fn always() -> Self {
+        Self {
+            from: None,
+            until: None,
+            expires: None,
+        }
+    }
+
     /// Whether it is valid at `now`.
     #[must_use]
     pub fn holds_at(&self, now: Timestamp) -> bool {
@@ -167,12 +177,14 @@ impl ClaimRules {
         self.judge_time(claims, now)
     }
 
-    /// When the person signed in (`auth_time`, OpenID Connect Core §2), leeway included; `None` where the token does not say, or names
-    /// a moment that has not come.
+    /// When the person signed in; `None` where the token does not say.
     #[must_use]
-    pub fn signed_in(&self, claims: &Claims<'_>, now: Timestamp) -> Option<Timestamp> {
-        let then = claims.time("auth_time").ok()??;
-        (then <= now.plus(self.leeway)).then(|| then.plus(self.leeway))
+    pub fn signed_in(&self, claims: &Claims<'_>) -> Option<SignIn> {
+        let at = claims.time("auth_time").ok()??;
+        Some(SignIn {
+            at,
+            leeway: self.leeway,
+        })
     }
 
     fn judge_issuer(&self, claims: &Claims<'_>) -> Result<(), Reason> {

@@ -212,6 +212,8 @@ mod tests {
                 host: Some("a"),
                 path: "/",
                 query: Some(query),
+                states_method: true,
+                states_path: true,
             },
             source: None,
         };

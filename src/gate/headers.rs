@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::config::schema::nearest;
 use crate::config::{Config, Fault, ListFormat, NonAscii};
 use crate::reason::Reason;
 
@@ -73,6 +74,18 @@ impl Headers {
                 "`role` says `admin` or `user` once somebody is named an admin",
             ));
         }
+        let carries_role = headers
+            .iter()
+            .any(|(_, carries)| matches!(carries, Carries::Role));
+        if names_admins && !carries_role {
+            faults.push(Fault::warning(
+                "access.admin_users, access.admin_groups",
+                "admins, and no header that carries `role`",
+                "a header that says who is one",
+                "for example `[identity.headers]` with `X-Auth-Role = \"role\"`",
+            ));
+        }
+        judge_names(config, &headers, names_admins, &mut faults);
         let bytes = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
         let headers = Self {
             all: headers.into(),
@@ -107,9 +120,8 @@ impl Headers {
         let items = match value {
             Value::Absent => return Some(String::new()),
             Value::Text(text) if !field.filter.lets_pass(&text) => return Some(String::new()),
-            Value::Text(text) if field.format != ListFormat::Json => {
-                return self.item(&text).map(Cow::into_owned);
-            }
+            Value::Text(text) if !field.is_list => return self.item(&text).map(Cow::into_owned),
+            Value::Text(text) if text.is_empty() => return Some(String::new()),
             Value::Text(text) => vec![text],
             Value::List(mut items) => {
                 items.retain(|item| field.filter.lets_pass(item));
@@ -226,6 +238,52 @@ impl Values<'_> {
     }
 }
 
+/// Fields that rules, `[access]` and `/userinfo` ask for.
+const KNOWN: [&str; 5] = ["email", "groups", "name", "scopes", "username"];
+
+/// Names that are probably not what they look like.
+fn judge_names(
+    config: &Config,
+    headers: &[(String, Carries)],
+    names_admins: bool,
+    faults: &mut Vec<Fault>,
+) {
+    let carried = |name: &str| {
+        headers
+            .iter()
+            .any(|(_, carries)| matches!(carries, Carries::Named(own, _) if own == name))
+    };
+    if !names_admins && carried("role") && !defines_role(config) {
+        faults.push(Fault::warning(
+            "identity.headers",
+            "a header that carries `role`, and nobody is named an admin",
+            "`admin_users` or `admin_groups` in `[access]`, or another name",
+            "as it is, the header carries the claim `role`: for that write the JSON Pointer `/role`",
+        ));
+    }
+    let issuers = config.issuers.iter();
+    let tables = issuers.map(|(name, table)| (format!("issuers.{name}.fields"), &table.fields));
+    let all =
+        std::iter::once(("identity.fields".to_owned(), &config.identity.fields)).chain(tables);
+    for (path, fields) in all {
+        for name in fields.keys() {
+            if KNOWN.contains(&name.as_str()) || carried(name) || name == "role" {
+                continue;
+            }
+            let near = nearest(name, KNOWN.into_iter());
+            faults.push(Fault::warning(
+                format!("{path}.{name}"),
+                "a field that no header carries",
+                "a field of a header, or one of those that rules ask for",
+                near.map_or_else(
+                    || format!("add a header: `[identity.headers]` with `X-Auth-Something = \"{name}\"`"),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            ));
+        }
+    }
+}
+
 fn names_admins(config: &Config) -> bool {
     let issuers = config.issuers.values().map(|table| &table.access);
     std::iter::once(&config.access)
@@ -238,4 +296,199 @@ fn defines_role(config: &Config) -> bool {
     std::iter::once(&config.identity.fields)
         .chain(issuers)
         .any(|fields| fields.contains_key("role"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::FieldTable;
+    use serde_json::json;
+
+    fn headers(non_ascii: NonAscii) -> Headers {
+        let mut config = Config::default();
+        config.identity.non_ascii = non_ascii;
+        let (headers, faults) = Headers::compile(&config);
+        assert_eq!(faults, []);
+        headers
+    }
+
+    /// What stands in a header for a text or a list; `None`: the request is refused.
+    #[track_caller]
+    fn shown(
+        non_ascii: NonAscii,
+        table: &serde_json::Value,
+        value: &serde_json::Value,
+    ) -> Option<String> {
+        let mut table: FieldTable = serde_json::from_value(table.clone()).unwrap();
+        table.claim = Some("a".into());
+        let mut faults = Vec::new();
+        let field = Field::compile("fields.x", &table, &mut faults).unwrap();
+        assert_eq!(faults, []);
+        let text = |value: &serde_json::Value| Cow::Owned(value.as_str().unwrap().to_owned());
+        let value = match value {
+            serde_json::Value::Null => Value::Absent,
+            serde_json::Value::Array(items) => Value::List(items.iter().map(text).collect()),
+            one => Value::Text(text(one)),
+        };
+        headers(non_ascii).text(value, &field)
+    }
+
+    const MODES: [NonAscii; 3] = [NonAscii::Percent, NonAscii::Utf8, NonAscii::Refuse];
+
+    #[track_caller]
+    fn stands(format: &str, value: &serde_json::Value, expected: Option<&str>) {
+        for mode in MODES {
+            let found = shown(mode, &json!({ "format": format }), value);
+            assert_eq!(found.as_deref(), expected, "{format} {value} {mode:?}");
+        }
+    }
+
+    #[test]
+    fn no_item_reads_as_two_and_none_is_lost() {
+        for (value, comma, space, list) in [
+            (
+                json!(["a", "b"]),
+                Some("a,b"),
+                Some("a b"),
+                Some(r#"["a","b"]"#),
+            ),
+            (json!(["a,b"]), None, Some("a,b"), Some(r#"["a,b"]"#)),
+            (json!(["a b"]), Some("a b"), None, Some(r#"["a b"]"#)),
+            (json!(["x", "a, b"]), None, None, Some(r#"["x","a, b"]"#)),
+            (json!([","]), None, Some(","), Some(r#"[","]"#)),
+            (json!([""]), None, None, Some(r#"[""]"#)),
+            (json!(["a", ""]), None, None, Some(r#"["a",""]"#)),
+            (json!(["", "a"]), None, None, Some(r#"["","a"]"#)),
+            (json!([]), Some(""), Some(""), Some("[]")),
+            (
+                json!(["a", "a"]),
+                Some("a,a"),
+                Some("a a"),
+                Some(r#"["a","a"]"#),
+            ),
+            (
+                json!(["\"],[\""]),
+                None,
+                Some("\"],[\""),
+                Some(r#"["\"],[\""]"#),
+            ),
+            (
+                json!(["a\\b"]),
+                Some("a\\b"),
+                Some("a\\b"),
+                Some(r#"["a\\b"]"#),
+            ),
+            (json!(null), Some(""), Some(""), Some("")),
+            (json!("a"), Some("a"), Some("a"), Some(r#"["a"]"#)),
+            (json!(""), Some(""), Some(""), Some("")),
+        ] {
+            stands("comma", &value, comma);
+            stands("space", &value, space);
+            stands("json", &value, list);
+        }
+    }
+
+    #[test]
+    fn control_and_invisible_characters_are_refused_in_every_format_and_mode() {
+        for text in [
+            "a\nb",
+            "a\r\nX: y",
+            "\0",
+            "a\tb",
+            "a\u{7f}",
+            "a\u{85}",
+            "\u{1b}[0m",
+            "a\u{ad}b",
+            "a\u{200b}",
+            "\u{202e}a",
+            "a\u{2028}b",
+            "\u{feff}a",
+            "a\u{2066}b",
+            "a\u{e0041}",
+            " a",
+            "a ",
+            "\u{a0}a",
+            "a\u{3000}",
+            " ",
+        ] {
+            for format in ["comma", "space", "json"] {
+                stands(format, &json!(text), None);
+                stands(format, &json!(["x", text]), None);
+            }
+        }
+    }
+
+    #[test]
+    fn other_alphabets_follow_the_mode_and_a_json_list_escapes_them() {
+        use NonAscii::{Percent, Refuse, Utf8};
+        for (mode, format, value, expected) in [
+            (Percent, "comma", json!(["\u{e9}", "b"]), Some("%C3%A9,b")),
+            (Utf8, "comma", json!(["\u{e9}", "b"]), Some("\u{e9},b")),
+            (Refuse, "comma", json!(["\u{e9}", "b"]), None),
+            (Percent, "space", json!("\u{1f600}"), Some("%F0%9F%98%80")),
+            (
+                Percent,
+                "json",
+                json!(["\u{e9}", "\u{1f600}"]),
+                Some(r#"["\u00e9","\ud83d\ude00"]"#),
+            ),
+            (
+                Utf8,
+                "json",
+                json!(["\u{e9}", "\u{1f600}"]),
+                Some(r#"["\u00e9","\ud83d\ude00"]"#),
+            ),
+            (Refuse, "json", json!(["\u{e9}"]), None),
+            // A blank of another alphabet is no separator here; for whoever reads bytes it is none either.
+            (Percent, "space", json!(["a\u{3000}b"]), Some("a%E3%80%80b")),
+            (Percent, "comma", json!(["a\u{ff0c}b"]), Some("a%EF%BC%8Cb")),
+            // An encoded separator and a literal one never meet.
+            (Percent, "comma", json!(["a%2Cb"]), Some("a%252Cb")),
+            (Percent, "comma", json!(["\u{e9},b"]), None),
+            (Utf8, "comma", json!(["a%2Cb"]), Some("a%2Cb")),
+            (Percent, "json", json!(["a%2Cb"]), Some(r#"["a%2Cb"]"#)),
+            (Percent, "json", json!([r"\u00e9"]), Some(r#"["\\u00e9"]"#)),
+        ] {
+            let found = shown(mode, &json!({ "format": format }), &value);
+            assert_eq!(found.as_deref(), expected, "{mode:?} {format} {value}");
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_items_away_before_they_are_judged_and_joined() {
+        let staff = json!({ "only": ["staff", "a,b"], "only_prefix": ["s", "a"], "only_matching": ".{3,5}" });
+        for (value, expected) in [
+            (json!(["x", "staff", "y"]), Some("staff")),
+            (json!(["x"]), Some("")),
+            (json!("staff"), Some("staff")),
+            (json!("x"), Some("")),
+            (json!("x\n"), Some("")),
+            (json!(["a\nb", "", "x,y", "staff"]), Some("staff")),
+            (json!(["staff", "a,b"]), None),
+            (json!(null), Some("")),
+        ] {
+            let found = shown(NonAscii::Percent, &staff, &value);
+            assert_eq!(found.as_deref(), expected, "{value}");
+        }
+        let json_list = json!({ "only": "staff", "format": "json" });
+        let found = shown(NonAscii::Utf8, &json_list, &json!(["x", "staff"]));
+        assert_eq!(found.as_deref(), Some(r#"["staff"]"#));
+        let found = shown(NonAscii::Utf8, &json_list, &json!(["x"]));
+        assert_eq!(found.as_deref(), Some("[]"));
+    }
+
+    // `"groups": "staff,admins"` is one group to every rule. Some issuers write a list of one item as a text (AD FS).
+    #[test]
+    fn a_single_text_in_a_list_field_reads_as_one_item() {
+        stands("comma", &json!("staff,admins"), None);
+        stands("comma", &json!("staff admins"), Some("staff admins"));
+        stands("space", &json!("staff admins"), None);
+        stands("space", &json!("staff,admins"), Some("staff,admins"));
+        for table in [json!({ "merge": true }), json!({ "split": true })] {
+            let found = shown(NonAscii::Percent, &table, &json!("staff,admins"));
+            assert_eq!(found, None, "{table}");
+        }
+        let found = shown(NonAscii::Percent, &json!({}), &json!("staff,admins"));
+        assert_eq!(found.as_deref(), Some("staff,admins"), "no list");
+    }
 }

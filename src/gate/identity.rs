@@ -62,7 +62,12 @@ struct Facts<'c> {
     email: Option<Cow<'c, str>>,
     groups: Option<Vec<Cow<'c, str>>>,
     scopes: Option<Vec<Cow<'c, str>>>,
+    /// Whether the groups stand elsewhere.
+    is_overage: bool,
 }
+
+/// An e-mail address, and groups where they can be told.
+pub type EmailAndGroups = (Option<String>, Option<Vec<String>>);
 
 /// The longest username, in bytes of the header value.
 pub const MAX_USERNAME: usize = 256;
@@ -163,6 +168,10 @@ impl IdentityRules {
         let mut known = None;
         if self.access.ask_anything() || policy.asks_of_tokens() {
             let facts = self.facts(claims);
+            let asks_for_groups = self.access.ask_for_groups() || policy.asks_for_groups();
+            if asks_for_groups && facts.is_overage && self.overage == GroupOverage::Refuse {
+                return Err(Reason::IdentityOverage.into());
+            }
             let subject = facts.subject(&username, claims);
             kept_out = self.access.keeps_out(&subject);
             is_admin = self.access.is_admin(&subject);
@@ -177,7 +186,13 @@ impl IdentityRules {
                 Carries::Username => shown.clone().into_owned(),
                 Carries::Role if is_admin => "admin".to_owned(),
                 Carries::Role => "user".to_owned(),
-                Carries::Named(name, claim) => self.named(name, claim, claims)?,
+                Carries::Named(name, claim) => {
+                    self.named(name, claim, claims)
+                        .map_err(|reason| NoIdentity {
+                            reason,
+                            detail: Some(format!("the header `{header}`").into()),
+                        })?
+                }
             };
             values.add(header, value)?;
         }
@@ -199,16 +214,16 @@ impl IdentityRules {
     }
 
     /// The value of a header that carries a field or a claim.
-    fn named(&self, name: &str, claim: &Field, claims: &Claims<'_>) -> Result<String, NoIdentity> {
+    fn named(&self, name: &str, claim: &Field, claims: &Claims<'_>) -> Result<String, Reason> {
         let field = self.fields.get(name).unwrap_or(claim);
         match field.value(claims) {
             Ok(value) => self
                 .headers
                 .text(value, field)
-                .ok_or_else(|| Reason::IdentityInvalid.into()),
+                .ok_or(Reason::IdentityInvalid),
             Err(NoValue::Elsewhere) if self.overage == GroupOverage::Ignore => Ok(String::new()),
-            Err(NoValue::Elsewhere) => Err(Reason::IdentityOverage.into()),
-            Err(NoValue::WrongType) => Err(Reason::IdentityInvalid.into()),
+            Err(NoValue::Elsewhere) => Err(Reason::IdentityOverage),
+            Err(NoValue::WrongType) => Err(Reason::IdentityInvalid),
         }
     }
 
@@ -227,17 +242,18 @@ impl IdentityRules {
             },
             groups: list("groups"),
             scopes: list("scopes"),
+            is_overage: value("groups") == Some(Err(NoValue::Elsewhere)),
         }
     }
 
     /// The e-mail address and the groups of a verified token, for whoever wants more than headers.
     #[must_use]
-    pub fn email_and_groups(&self, claims: &Claims<'_>) -> (Option<String>, Vec<String>) {
+    pub fn email_and_groups(&self, claims: &Claims<'_>) -> EmailAndGroups {
         let facts = self.facts(claims);
-        let groups = facts.groups.unwrap_or_default();
+        let groups = facts.groups;
         (
             facts.email.map(Cow::into_owned),
-            groups.into_iter().map(Cow::into_owned).collect(),
+            groups.map(|groups| groups.into_iter().map(Cow::into_owned).collect()),
         )
     }
 

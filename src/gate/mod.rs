@@ -34,6 +34,7 @@ pub mod places;
 pub mod refusal;
 mod required_claims;
 pub mod state;
+pub mod story;
 mod template;
 mod transform;
 mod username;
@@ -154,21 +155,19 @@ pub fn recognize<H: HeaderLines>(
     request: &RequestView<'_, H>,
     now: Timestamp,
 ) -> Decision {
-    let (_, admitted) = present(state, request, now);
-    Decision::by_token(state, admitted)
+    let presented = extract::extract(&state.extract, request);
+    Decision::by_token(state, worth(state, presented, now))
 }
 
-type Presented<'r> = (Option<Credential<'r>>, Result<Admitted, Halt>);
-
-/// The token that a request presents, and what it is worth.
-fn present<'r, H: HeaderLines>(
+/// What a presented token is worth.
+fn worth(
     state: &State,
-    request: &RequestView<'r, H>,
+    presented: Result<Credential<'_>, Reason>,
     now: Timestamp,
-) -> Presented<'r> {
-    match extract::extract(&state.extract, request) {
-        Ok(credential) => (Some(credential), admit(state, credential, now)),
-        Err(reason) => (None, Err(Refusal::without_token(reason).into())),
+) -> Result<Admitted, Halt> {
+    match presented {
+        Ok(credential) => admit(state, credential, now),
+        Err(reason) => Err(Refusal::without_token(reason).into()),
     }
 }
 
@@ -179,18 +178,26 @@ pub fn decide<H: HeaderLines>(
     request: &RequestView<'_, H>,
     now: Timestamp,
 ) -> Decision {
-    let (credential, admitted) = present(state, request, now);
+    let presented = extract::extract(&state.extract, request);
+    decide_on(state, request, presented, now)
+}
+
+/// Decides one request with the token that was found in it, or with one that stands for it.
+#[must_use]
+pub fn decide_on<H: HeaderLines>(
+    state: &State,
+    request: &RequestView<'_, H>,
+    presented: Result<Credential<'_>, Reason>,
+    now: Timestamp,
+) -> Decision {
+    let admitted = worth(state, presented, now);
     let policy = &*state.policy;
-    let Some(rules) = &policy.rules else {
+    if policy.rules.is_none() && policy.shadow.is_none() {
         return Decision::by_token(state, admitted);
-    };
-    let proof = match &admitted {
-        Ok(known) => Proof::Token(&known.verified),
-        Err(halt) if halt.reason() == Reason::TokenMissing => Proof::Nothing,
-        Err(_) => Proof::Bad,
-    };
+    }
+    let proof = Proof::of(&admitted);
     let question = authorize::question(request, proof, now);
-    let verdict = authorize::ask(rules, &question, proof);
+    let verdict = authorize::ask(policy.rules.as_ref(), &question, proof);
     let difference = authorize::shadow(policy, &question, proof, verdict);
     let missing = match (&verdict, &admitted) {
         (Verdict::Pass { .. }, Err(Halt::KeyMissing(missing, _))) => Some(missing.clone()),
@@ -198,7 +205,7 @@ pub fn decide<H: HeaderLines>(
     };
     let lookup = lookup(state, &admitted);
     Decision {
-        outcome: outcome(verdict, admitted, credential),
+        outcome: outcome(verdict, admitted, presented.ok()),
         difference,
         lookup,
         missing,
@@ -232,11 +239,10 @@ fn outcome(
             known: admitted.ok().filter(|_| is_known),
             rule: place,
         }),
-        (Verdict::NeedsToken(_, rule), Err(halt)) => Err(halt.by(rule)),
+        (Verdict::NeedsToken(Some((_, rule))), Err(halt)) => Err(halt.by(rule)),
+        (Verdict::NeedsToken(None), Err(halt)) => Err(halt),
         // A good token is never asked for again.
-        (Verdict::NeedsToken(_, rule), Ok(_)) => {
-            Err(Refusal::without_token(Reason::Internal).by(rule).into())
-        }
+        (Verdict::NeedsToken(_), Ok(_)) => Err(Refusal::without_token(Reason::Internal).into()),
         (Verdict::Refuse(reason, rule), admitted) => {
             let refusal = match &admitted {
                 Ok(known) => Refusal::of_known(reason, known.facts(credential)),

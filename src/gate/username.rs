@@ -32,14 +32,7 @@ impl Username {
         let identity = &settings.identity;
         let own = identity.fields.get(USERNAME).cloned().unwrap_or_default();
         let claim_key = settings.path("username_claim");
-        if own.claim.is_some() {
-            faults.push(Fault::new(
-                format!("{path}.claim"),
-                "a claim for the username",
-                "the key that says it",
-                format!("write `{claim_key}`: the table here says what is changed on it"),
-            ));
-        }
+        judge_keys(path, settings, faults);
         if settings.username_claim.items().is_empty() && own.template.is_none() {
             faults.push(Fault::new(
                 claim_key,
@@ -52,7 +45,7 @@ impl Username {
         let from_claim = own.template.is_none();
         let table = FieldTable {
             claim: from_claim.then(|| settings.username_claim.clone()),
-            until_at: own.until_at.or(Some(settings.extract_username)),
+            until_at: Some(own.until_at == Some(true) || settings.extract_username),
             ..own
         };
         let mut found = Vec::new();
@@ -95,5 +88,36 @@ impl Username {
             }),
             _ => Ok(name),
         }
+    }
+}
+
+/// Keys that say nothing about a username.
+fn judge_keys(path: &str, settings: &IssuerSettings, faults: &mut Vec<Fault>) {
+    let identity = &settings.identity;
+    let own = identity.fields.get(USERNAME).cloned().unwrap_or_default();
+    let claim_key = settings.path("username_claim");
+    if own.claim.is_some() {
+        faults.push(Fault::new(
+            format!("{path}.claim"),
+            "a claim for the username",
+            "the key that says it",
+            format!("write `{claim_key}`: the table here says what is changed on it"),
+        ));
+    }
+    if own.merge.is_some() || own.only.is_some() || own.format.is_some() || own.split.is_some() {
+        faults.push(Fault::new(
+            path,
+            "a key for lists",
+            "keys for a single text",
+            "a username is one text: `merge`, `split`, `only` and `format` say nothing about it",
+        ));
+    }
+    if let Some((name, _)) = identity.username_map.iter().find(|(_, to)| to.is_empty()) {
+        faults.push(Fault::new(
+            "identity.username_map",
+            format!("`{name}` with an empty name for it"),
+            "another name",
+            "to keep somebody out, name them in `access.blocked_users`",
+        ));
     }
 }

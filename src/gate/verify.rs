@@ -11,6 +11,7 @@ use crate::jose::header::HeaderFault;
 use crate::jose::{Algorithm, Claims, Compact, Header, base64url};
 use crate::keys::keyring::Want;
 use crate::keys::{Miss, MissingKey};
+use crate::policy::rule::SignIn;
 use crate::policy::{Known, Met};
 use crate::reason::Reason;
 use crate::request::RawToken;
@@ -30,8 +31,8 @@ pub struct Verified {
     generation: Generation,
     identified: Identified,
     validity: Validity,
-    /// When the person signed in, leeway included.
-    signed_in: Option<Timestamp>,
+    /// When the person signed in.
+    signed_in: Option<SignIn>,
 }
 
 impl Verified {
@@ -71,9 +72,9 @@ impl Verified {
         &self.identified.met
     }
 
-    /// When the person signed in, leeway included, where the token says so.
+    /// When the person signed in, where the token says so.
     #[must_use]
-    pub const fn signed_in(&self) -> Option<Timestamp> {
+    pub const fn signed_in(&self) -> Option<SignIn> {
         self.signed_in
     }
 
@@ -172,7 +173,25 @@ pub fn verify(
         generation: issuer.generation,
         identified,
         validity,
-        signed_in: issuer.claims.signed_in(&claims, now),
+        signed_in: issuer.claims.signed_in(&claims),
+    })
+}
+
+/// What verifying a token of this issuer with these claims would have given, but for signature and time. It stays in this room: nobody is
+/// let in by it.
+pub(super) fn supposed(
+    state: &State,
+    (place, issuer): (usize, &Issuer),
+    claims: &Claims<'_>,
+) -> Result<Verified, Reason> {
+    let identified = issuer.identity.identify(claims, &state.policy);
+    Ok(Verified {
+        issuer: Arc::clone(&issuer.name),
+        place,
+        generation: issuer.generation,
+        identified: identified.map_err(|why| why.reason)?,
+        validity: Validity::always(),
+        signed_in: issuer.claims.signed_in(claims),
     })
 }
 

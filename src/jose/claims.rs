@@ -4,6 +4,7 @@
 
 use crate::clock::Timestamp;
 
+use super::claim_path::ClaimPath;
 use super::json::{Json, Number, Object};
 
 /// The claims set of a token.
@@ -41,6 +42,24 @@ impl<'a> Claims<'a> {
     /// Every claim, in the order of the token.
     pub fn members(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
         self.0.members()
+    }
+
+    /// Whether the token says that a claim stands elsewhere: in `_claim_names` (OpenID Connect Core §5.6.2), as Microsoft Entra ID does
+    /// with groups that are too many for it, or by its older `hasgroups`. What the token holds of such a claim is not the whole. Forms that
+    /// nobody should send count as a yes.
+    #[must_use]
+    pub fn stands_elsewhere(&self, path: &ClaimPath) -> bool {
+        let is_named = |name: &str| match self.get("_claim_names") {
+            None | Some(Json::Null) => false,
+            Some(Json::Object(names)) => names.get(name).is_some(),
+            Some(_) => true,
+        };
+        let has_groups = || match self.get("hasgroups") {
+            None | Some(Json::Null | Json::Bool(false)) => false,
+            Some(_) => true,
+        };
+        path.roots()
+            .any(|root| is_named(root) || (root == "groups" && has_groups()))
     }
 
     /// `exp`, `nbf` or `iat`: a number of seconds, which may have a fraction (RFC 7519 §2).

@@ -127,12 +127,10 @@ impl ReturnPolicy {
         }
         // The names of OpenID Connect Core §3.1.2.1, which RFC 9470 §4 sends people with.
         if let Some(values) = way.acr_values {
-            location.query_pairs_mut().append_pair("acr_values", values);
+            set_parameter(&mut location, ACR_VALUES, values);
         }
         if let Some(seconds) = way.max_age {
-            location
-                .query_pairs_mut()
-                .append_pair("max_age", &seconds.to_string());
+            set_parameter(&mut location, MAX_AGE, &seconds.to_string());
         }
         Some(location.into())
     }
@@ -261,11 +259,31 @@ fn web_url(key: &str, text: &str, faults: &mut Vec<Fault>) -> Option<Url> {
     None
 }
 
+const ACR_VALUES: &str = "acr_values";
+const MAX_AGE: &str = "max_age";
+
+/// Sets a parameter, which must not stand there twice (RFC 6749 §3.1).
+fn set_parameter(location: &mut Url, name: &str, value: &str) {
+    let query = location
+        .query()
+        .and_then(|query| without_parameter(query, name));
+    location.set_query(query.as_deref());
+    location.query_pairs_mut().append_pair(name, value);
+}
+
 fn judge_sign_in(config: &Config, auth_url: &Url, parameter: &str, faults: &mut Vec<Fault>) {
     if parameter.is_empty() {
         faults.push(Fault::new(
             "retpath_param",
             "an empty name",
+            "the parameter in which the sign-in page takes the return address",
+            "`retpath`, `rd`, `next` and `return_to` are usual",
+        ));
+    }
+    if [ACR_VALUES, MAX_AGE].contains(&parameter) {
+        faults.push(Fault::new(
+            "retpath_param",
+            format!("`{parameter}`, which says how a person shall sign in"),
             "the parameter in which the sign-in page takes the return address",
             "`retpath`, `rd`, `next` and `return_to` are usual",
         ));
@@ -331,6 +349,8 @@ mod tests {
             host: Some(host),
             path,
             query,
+            states_method: true,
+            states_path: true,
         }
     }
 

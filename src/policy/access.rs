@@ -4,7 +4,7 @@ use crate::config::access::Access;
 use crate::config::{Fault, OneOrMany};
 use crate::reason::Reason;
 
-use super::condition::{Condition, Texts, domains, texts};
+use super::condition::{Condition, Texts, domains, scopes, texts};
 use super::subject::Subject;
 
 /// Compiled lists.
@@ -53,9 +53,9 @@ impl AccessRules {
         self.pair(path, "groups", groups, texts, Condition::Group, faults);
         // Of scopes, all that are allowed are needed, and one that is blocked is too many.
         let blocked = (&None, &table.blocked_scopes);
-        self.pair(path, "scopes", blocked, texts, Condition::Scope, faults);
+        self.pair(path, "scopes", blocked, scopes, Condition::Scope, faults);
         let key = format!("{path}.allowed_scopes");
-        if let Some(scopes) = texts(&key, table.allowed_scopes.as_ref(), faults) {
+        if let Some(scopes) = scopes(&key, table.allowed_scopes.as_ref(), faults) {
             let each = scopes.into_iter().map(|scope| Texts::from_iter([scope]));
             self.lists.push(List {
                 key,
@@ -109,6 +109,13 @@ impl AccessRules {
         self.admins
             .as_ref()
             .is_some_and(|admins| admins.holds(subject) == Some(true))
+    }
+
+    /// Whether anything asks for groups.
+    #[must_use]
+    pub fn ask_for_groups(&self) -> bool {
+        let lists = self.lists.iter().map(|list| &list.condition);
+        lists.chain(&self.admins).any(Condition::asks_for_groups)
     }
 
     /// Whether there is anything to ask.

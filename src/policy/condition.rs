@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 
 use crate::config::rules::ConditionTable;
 use crate::config::{Fault, OneOrMany};
@@ -46,30 +47,26 @@ impl Condition {
         parts.extend(texts(&at("users"), table.users.as_ref(), faults).map(Self::User));
         parts.extend(texts(&at("groups"), table.groups.as_ref(), faults).map(Self::Group));
         parts.extend(domains(&at("domains"), table.domains.as_ref(), faults).map(Self::Domain));
-        let scopes = texts(&at("scopes"), table.scopes.as_ref(), faults);
-        parts.extend(
-            scopes
-                .into_iter()
-                .flatten()
-                .map(|scope| Self::Scope([scope].into_iter().collect())),
-        );
-        for (index, test) in table.claims.iter().enumerate() {
+        let scopes = scopes(&at("scopes"), table.scopes.as_ref(), faults);
+        let each = scopes.into_iter().flatten();
+        parts.extend(each.map(|scope| Self::Scope([scope].into_iter().collect())));
+        let tests = listed(&at("claims"), table.claims.as_deref(), faults);
+        for (index, test) in tests.iter().enumerate() {
             let path = at(&format!("claims[{index}]"));
-            parts.extend(
-                ClaimTest::compile(&path, test, faults).map(|test| Self::Claim(Test(test))),
-            );
+            let test = ClaimTest::compile(&path, test, faults);
+            parts.extend(test.map(|test| Self::Claim(Test(test))));
         }
-        let mut list = |key: &str, tables: &[ConditionTable]| -> Vec<Self> {
+        let mut list = |key: &str, tables: Option<&[ConditionTable]>| -> Vec<Self> {
+            let tables = listed(&at(key), tables, faults);
             let path = |index| at(&format!("{key}[{index}]"));
             let numbered = tables.iter().enumerate();
             numbered
                 .map(|(index, table)| Self::within(&path(index), table, faults))
                 .collect()
         };
-        parts.extend(list("all", &table.all));
-        let any = list("any", &table.any);
-        if !any.is_empty() {
-            parts.push(Self::Any(any));
+        parts.extend(list("all", table.all.as_deref()));
+        if table.any.is_some() {
+            parts.push(Self::Any(list("any", table.any.as_deref())));
         }
         if let Some(table) = &table.not {
             parts.push(Self::Not(Box::new(Self::within(&at("not"), table, faults))));
@@ -96,6 +93,27 @@ impl Condition {
         Self::compile(path, table, faults)
     }
 
+    /// Its parts, all of which must hold.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match self {
+            Self::All(parts) => parts,
+            other => std::slice::from_ref(other),
+        }
+    }
+
+    /// Whether it may ask for groups.
+    #[must_use]
+    pub fn asks_for_groups(&self) -> bool {
+        match self {
+            Self::Group(_) => true,
+            Self::Claim(Test(test)) => test.asks_for_groups(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_for_groups),
+            Self::Not(part) => part.asks_for_groups(),
+            Self::User(_) | Self::Domain(_) | Self::Scope(_) => false,
+        }
+    }
+
     /// Whether it holds; `None` where that cannot be told, which is no yes and no no.
     #[must_use]
     pub fn holds(&self, subject: &Subject<'_>) -> Option<bool> {
@@ -107,7 +125,7 @@ impl Condition {
             Self::Domain(names) => subject
                 .domain()
                 .map(|domain| names.contains(domain.as_str())),
-            Self::Claim(Test(test)) => Some(test.holds(subject.claims)),
+            Self::Claim(Test(test)) => test.holds(subject.claims),
             Self::All(parts) => every(parts.iter().map(|part| part.holds(subject))),
             Self::Any(parts) => {
                 every(parts.iter().map(|part| negated(part.holds(subject)))).map(|none| !none)
@@ -115,6 +133,46 @@ impl Condition {
             Self::Not(part) => negated(part.holds(subject)),
         }
     }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: &Texts| {
+            let mut names: Vec<_> = names.iter().collect();
+            names.sort_unstable();
+            match names.as_slice() {
+                [only] => format!("{only:?}"),
+                names => format!("one of {names:?}"),
+            }
+        };
+        let list = |parts: &[Self]| {
+            let parts: Vec<_> = parts.iter().map(Self::to_string).collect();
+            parts.join("; ")
+        };
+        match self {
+            Self::User(users) => write!(formatter, "the username is {}", names(users)),
+            Self::Group(groups) => write!(formatter, "a group is {}", names(groups)),
+            Self::Domain(domains) => write!(formatter, "the domain is {}", names(domains)),
+            Self::Scope(scopes) => write!(formatter, "a scope is {}", names(scopes)),
+            Self::Claim(Test(test)) => test.fmt(formatter),
+            Self::All(parts) => write!(formatter, "all of ({})", list(parts)),
+            Self::Any(parts) => write!(formatter, "any of ({})", list(parts)),
+            Self::Not(part) => write!(formatter, "not ({part})"),
+        }
+    }
+}
+
+/// The tables of a key; a list that is given and empty is a fault.
+fn listed<'t, T>(path: &str, tables: Option<&'t [T]>, faults: &mut Vec<Fault>) -> &'t [T] {
+    if tables.is_some_and(<[T]>::is_empty) {
+        faults.push(Fault::new(
+            path,
+            "an empty list",
+            "at least one entry",
+            "remove the key if it shall not count",
+        ));
+    }
+    tables.unwrap_or_default()
 }
 
 /// One known failure fails the whole, whatever is not known (Kleene's logic).
@@ -161,7 +219,26 @@ pub(super) fn texts(
     Some(items.iter().map(|item| item.as_str().into()).collect())
 }
 
-/// The same for domains, which are compared in small letters.
+/// The same for scopes, which have no blanks (RFC 6749 §3.3).
+pub(super) fn scopes(
+    path: &str,
+    list: Option<&OneOrMany>,
+    faults: &mut Vec<Fault>,
+) -> Option<Texts> {
+    let names = texts(path, list, faults)?;
+    if let Some(name) = names.iter().find(|name| name.contains(' ')) {
+        let each: Vec<_> = name.split(' ').map(|one| format!("\"{one}\"")).collect();
+        faults.push(Fault::new(
+            path,
+            format!("`{name}`, with a blank in it"),
+            "scopes, each for itself",
+            format!("write a list: [{}]", each.join(", ")),
+        ));
+    }
+    Some(names)
+}
+
+/// The same for domains, in the form that addresses are brought into.
 pub(super) fn domains(
     path: &str,
     list: Option<&OneOrMany>,
@@ -170,18 +247,11 @@ pub(super) fn domains(
     let names = texts(path, list, faults)?;
     let mut domains = Texts::default();
     for name in names {
-        let is_domain = |name: &str| {
-            name.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-                && !name.starts_with('.')
-        };
-        // As it stands in a certificate and in DNS, so it stands in an address.
-        let ascii = url::Host::parse(&name).map(|host| host.to_string());
-        match ascii {
-            Ok(domain) if is_domain(&domain) => {
+        match domain(&name) {
+            Some(domain) => {
                 domains.insert(domain.into());
             }
-            _ => faults.push(Fault::new(
+            None => faults.push(Fault::new(
                 path,
                 format!("`{name}`"),
                 "a domain such as `example.com`",
@@ -190,4 +260,20 @@ pub(super) fn domains(
         }
     }
     Some(domains)
+}
+
+/// A domain in the form of DNS (small ASCII letters, without a final dot); `None` for anything else.
+pub(super) fn domain(text: &str) -> Option<String> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    // What must not stand in a domain is refused before it is folded into one that may.
+    let has_odd = |name: &str| {
+        let is_odd = |one: char| one.is_whitespace() || one.is_control() || one == '%';
+        name.chars().any(is_odd)
+    };
+    let url::Host::Domain(name) = url::Host::parse(name).ok().filter(|_| !has_odd(name))? else {
+        return None;
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_plain);
+    name.split('.').all(is_label).then_some(name)
 }

@@ -240,12 +240,12 @@ impl VariableResolver for Variables<'_> {
         }
         let (question, known) = (self.question, self.known);
         match variable {
-            "request.method" => Some(text(question.method)),
             // What cannot be told is no variable, so that whoever asks for it fails.
+            "request.method" => question.method.map(text),
             "request.host" => question.target.host.as_deref().map(text),
             "request.path" => match &question.target.path {
                 Path::Plain(path) => Some(text(path)),
-                Path::Ambiguous => None,
+                Path::Several(_) | Path::Ambiguous | Path::Unknown => None,
             },
             "request.source" => {
                 let source = question.source?.to_canonical().to_string();

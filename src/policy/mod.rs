@@ -27,6 +27,7 @@ mod expression;
 #[cfg(not(feature = "cel"))]
 #[path = "no_expression.rs"]
 mod expression;
+mod glob;
 mod pattern;
 pub mod requirements;
 pub mod route;
@@ -43,3 +44,6 @@ pub use rule::Rule;
 pub use rules::{Policy, Rules, Ruling};
 pub use subject::Subject;
 pub use target::{Question, Target};
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,9 @@ use crate::config::Fault;
 #[derive(Clone, Debug)]
 pub struct FullMatch(Regex);
 
+const OPENING: &str = r"\A(?:";
+const CLOSING: &str = r")\z";
+
 /// The most memory that one compiled expression may take.
 pub(super) const MAX_COMPILED: usize = 1024 * 1024;
 
@@ -29,6 +32,16 @@ impl FullMatch {
         self.0.is_match(text)
     }
 
+    /// The expression as it is written in the configuration.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let whole = self.0.as_str();
+        let inner = whole.strip_prefix(OPENING);
+        inner
+            .and_then(|inner| inner.strip_suffix(CLOSING))
+            .unwrap_or(whole)
+    }
+
     /// What its first group matched, or the whole without one; `None` where it does not match.
     #[must_use]
     pub fn captured<'t>(&self, text: &'t str) -> Option<&'t str> {
@@ -44,7 +57,7 @@ impl FullMatch {
 /// It is no expression by itself: `a)|(.*` would break out of the brackets and undo the anchors.
 pub(super) fn anchored(text: &str) -> Result<String, regex::Error> {
     RegexBuilder::new(text).size_limit(MAX_COMPILED).build()?;
-    Ok(format!(r"\A(?:{text})\z"))
+    Ok(format!("{OPENING}{text}{CLOSING}"))
 }
 
 pub(super) fn not_an_expression(path: &str, text: &str, error: &regex::Error) -> Fault {

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use globset::GlobBuilder;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+use regex::Regex;
+use url::Host;
 
 use crate::config::rules::Action;
 use crate::config::schema::nearest;
 use crate::config::{Fault, OneOrMany, RuleTable};
 
+use super::glob;
 use super::pattern::{anchored, not_an_expression};
 use super::target::{Path, Question, path};
 
@@ -21,8 +23,7 @@ pub(super) struct Route {
     sources: Option<Vec<IpNet>>,
     issuers: Option<Vec<usize>>,
     is_for_preflights: bool,
-    /// Whether it denies: then what cannot be told fits.
-    denies: bool,
+    action: Option<Action>,
     takes_ambiguous_paths: bool,
 }
 
@@ -43,6 +44,14 @@ struct Paths {
     patterns: Vec<usize>,
 }
 
+/// One way to read the path of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reading<'r> {
+    Path(&'r str),
+    Ambiguous,
+    Unknown,
+}
+
 /// How a route fits a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
@@ -53,59 +62,83 @@ pub(super) enum Fit {
 }
 
 impl Route {
-    /// Whether it fits. `matches_pattern` tells whether the path matches the pattern at a place.
+    /// Whether it fits, with this reading of the path. `matches_pattern` tells whether the path matches the pattern at a place.
     pub(super) fn fit(
         &self,
         question: &Question<'_>,
+        reading: Reading<'_>,
         matches_pattern: impl Fn(usize) -> bool,
     ) -> Fit {
-        match &question.target.path {
-            Path::Plain(path) => {
-                let is_path = self
-                    .paths
-                    .as_ref()
-                    .is_none_or(|paths| paths.hold(path, matches_pattern));
-                if is_path && self.fits_but_path(question) {
-                    Fit::Yes
+        let takes_path = match (reading, &self.paths) {
+            (Reading::Path(path), Some(paths)) => paths.hold(path, matches_pattern),
+            // Only where a rule asks for the path does it matter that nobody said it.
+            (Reading::Path(_) | Reading::Unknown, None) => true,
+            (Reading::Ambiguous, None) if self.denies() || self.takes_ambiguous_paths => true,
+            (Reading::Ambiguous | Reading::Unknown, _) => {
+                return if self.fits_but_path(question) {
+                    Fit::Unclear
                 } else {
                     Fit::No
-                }
+                };
             }
-            Path::Ambiguous if !self.fits_but_path(question) => Fit::No,
-            Path::Ambiguous
-                if self.paths.is_none() && (self.denies || self.takes_ambiguous_paths) =>
-            {
-                Fit::Yes
-            }
-            Path::Ambiguous => Fit::Unclear,
+        };
+        if takes_path && self.fits_but_path(question) {
+            Fit::Yes
+        } else {
+            Fit::No
         }
     }
 
     fn fits_but_path(&self, question: &Question<'_>) -> bool {
-        let method = question.method;
-        let is_method = |own: &str| {
+        self.misfit(question).is_none()
+    }
+
+    /// The first key, other than those of paths, that does not fit; `None`: all of them fit.
+    pub(super) fn misfit(&self, question: &Question<'_>) -> Option<&'static str> {
+        // What cannot be told counts against the request.
+        let is_fit = |list_fits: Option<bool>| list_fits.unwrap_or(self.denies());
+        if self.is_for_preflights && !question.is_preflight {
+            return Some("preflight");
+        }
+        let fits_method = self.methods.as_ref().is_none_or(|methods| {
             // A backend may take `post` for `POST`.
-            own == method || (self.denies && own.eq_ignore_ascii_case(method))
-        };
-        let is_fit = |list_fits: Option<bool>| list_fits.unwrap_or(self.denies);
-        (!self.is_for_preflights || question.is_preflight)
-            && self
-                .methods
-                .as_ref()
-                .is_none_or(|methods| methods.iter().any(|own| is_method(own)))
-            && self.hosts.as_ref().is_none_or(|hosts| {
-                let host = question.target.host.as_deref();
-                is_fit(host.map(|host| hosts.iter().any(|own| own.holds(host))))
-            })
-            && self.sources.as_ref().is_none_or(|sources| {
-                let source = question.source.map(|source| source.to_canonical());
-                is_fit(source.map(|source| sources.iter().any(|own| own.contains(&source))))
-            })
-            && self.issuers.as_ref().is_none_or(|issuers| {
-                question
-                    .issuer
-                    .is_some_and(|issuer| issuers.contains(&issuer))
-            })
+            let is = |own: &str, method: &str| {
+                own == method || (self.denies() && own.eq_ignore_ascii_case(method))
+            };
+            let fits = |method| methods.iter().any(|own| is(own, method));
+            is_fit(question.method.map(fits))
+        });
+        if !fits_method {
+            return Some("method");
+        }
+        let fits_host = self.hosts.as_ref().is_none_or(|hosts| {
+            let host = question.target.host.as_deref();
+            is_fit(host.map(|host| hosts.iter().any(|own| own.holds(host))))
+        });
+        if !fits_host {
+            return Some("host");
+        }
+        let fits_source = self.sources.as_ref().is_none_or(|sources| {
+            let source = question.source.map(|source| source.to_canonical());
+            is_fit(source.map(|source| sources.iter().any(|own| own.contains(&source))))
+        });
+        if !fits_source {
+            return Some("source");
+        }
+        let fits_issuer = self
+            .issuers
+            .as_ref()
+            .is_none_or(|issuers| match question.issuer {
+                Some(issuer) => issuers.contains(&issuer),
+                // Whoever has no good token yet may get one of this issuer: the rule asks for it.
+                None => self.action == Some(Action::Require),
+            });
+        (!fits_issuer).then_some("issuer")
+    }
+
+    /// Whether it denies: then what cannot be told fits.
+    const fn denies(&self) -> bool {
+        matches!(self.action, Some(Action::Deny))
     }
 
     /// Whether it fits every request.
@@ -145,23 +178,38 @@ impl HostPattern {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        if let Ok(address) = text.trim_matches(['[', ']']).parse::<Ipv6Addr>() {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|text| text.strip_suffix(']'));
+        if let Ok(address) = bare.unwrap_or(text).parse::<Ipv6Addr>() {
             return Some(Self::Exact(address.to_string().into()));
         }
-        let (is_below, name) = match text.strip_prefix("*.") {
-            Some(name) => (true, name),
-            None => (false, text),
-        };
-        let is_plain = !name.is_empty() && !name.contains(['*', ':', '/', '@', '%', ' ', '?', '#']);
-        let name = url::Host::parse(name.strip_suffix('.').unwrap_or(name))
-            .ok()
-            .filter(|_| is_plain)?
-            .to_string();
-        Some(if is_below {
-            Self::Below(format!(".{name}").into())
-        } else {
-            Self::Exact(name.into())
-        })
+        match text.strip_prefix("*.") {
+            Some(name) => match name_of(name)? {
+                Host::Domain(name) => Some(Self::Below(format!(".{name}").into())),
+                Host::Ipv4(_) | Host::Ipv6(_) => None,
+            },
+            None => Some(Self::Exact(name_of(text)?.to_string().into())),
+        }
+    }
+}
+
+/// A host name or an IPv4 address in the form that requests are brought into.
+fn name_of(text: &str) -> Option<Host<String>> {
+    // The parser would decode it.
+    if text.contains('%') {
+        return None;
+    }
+    let host = Host::parse(text.strip_suffix('.').unwrap_or(text)).ok()?;
+    let is_label = |label: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        !label.is_empty() && label.bytes().all(is_plain)
+    };
+    match &host {
+        Host::Domain(name) => name.split('.').all(is_label).then_some(host),
+        // Not `0x7f.1`, which only some programs take for an address.
+        Host::Ipv4(address) => (address.to_string() == text).then_some(host),
+        Host::Ipv6(_) => None,
     }
 }
 
@@ -204,7 +252,7 @@ pub(super) fn compile(
             issuer(name, issuers)
         }),
         is_for_preflights: table.preflight,
-        denies: table.action == Some(Action::Deny),
+        action: table.action,
         takes_ambiguous_paths: table.ambiguous_paths,
     }
 }
@@ -234,7 +282,11 @@ fn each<T>(
         ));
     }
     let mut all = Vec::new();
-    for item in items {
+    for (index, item) in items.iter().enumerate() {
+        let path = match list {
+            Some(OneOrMany::Many(_)) => format!("{path}[{index}]"),
+            _ => path.clone(),
+        };
         match compile(item) {
             Ok(one) => all.push(one),
             Err(unfit) => faults.push(Fault::new(
@@ -265,13 +317,12 @@ fn compile_paths(
     );
     let glob = |text: &str| glob_expression(text, table.ignore_case);
     let globs = each(at, "path_glob", table.path_glob.as_ref(), faults, glob);
-    let expression = |text: &str| path_expression(text, table.ignore_case);
     let expressions = each(
         at,
         "path_regex",
         table.path_regex.as_ref(),
         faults,
-        expression,
+        path_expression,
     );
     let has_none =
         exact.is_none() && prefixes.is_none() && globs.is_none() && expressions.is_none();
@@ -292,7 +343,7 @@ fn compile_paths(
 /// A path as it stands in a URL, in the form that requests are brought into, without a slash at its end.
 fn plain_path(text: &str) -> Result<Box<str>, Unfit> {
     match path(text) {
-        Path::Plain(path) if path.starts_with('/') => {
+        Path::Plain(path) if path.starts_with('/') && !text.contains(['?', '#']) => {
             Ok(path.strip_suffix('/').unwrap_or(&path).into())
         }
         _ => Err(Unfit {
@@ -302,36 +353,28 @@ fn plain_path(text: &str) -> Result<Box<str>, Unfit> {
     }
 }
 
-fn path_expression(text: &str, ignores_case: bool) -> Result<String, Unfit> {
-    let whole = anchored(text).map(|whole| {
-        if ignores_case {
-            format!("(?i){whole}")
-        } else {
-            whole
-        }
-    });
-    whole
-        .and_then(|whole| regex::bytes::Regex::new(&whole).map(|_| whole))
-        .map_err(|error| Unfit {
-            expected: "a regular expression (without look-around and back-references)",
-            hint: not_an_expression("", text, &error).found,
-        })
+fn path_expression(text: &str) -> Result<String, Unfit> {
+    let unfit = |hint: String| Unfit {
+        expected: "a regular expression (without look-around and back-references)",
+        hint,
+    };
+    let whole = anchored(text);
+    let whole = whole.and_then(|whole| Regex::new(&whole).map(|_| whole));
+    let whole = whole.map_err(|error| unfit(not_an_expression("", text, &error).found))?;
+    if text.starts_with(|first: char| first.is_alphanumeric() || first == '%') {
+        return Err(unfit(
+            "it must match the whole path, which begins with `/`; `.*` in front takes anything"
+                .to_owned(),
+        ));
+    }
+    Ok(whole)
 }
 
 fn glob_expression(text: &str, ignores_case: bool) -> Result<String, Unfit> {
-    let unfit = |hint: String| Unfit {
+    glob::expression(text, ignores_case).map_err(|why| Unfit {
         expected: "a pattern such as `/projects/*/settings/**`",
-        hint,
-    };
-    if !text.starts_with('/') && !text.starts_with("**") {
-        return Err(unfit("it begins with `/`, as every path does".to_owned()));
-    }
-    GlobBuilder::new(text)
-        .literal_separator(true)
-        .case_insensitive(ignores_case)
-        .build()
-        .map(|glob| glob.regex().to_owned())
-        .map_err(|error| unfit(error.kind().to_string()))
+        hint: why.to_owned(),
+    })
 }
 
 fn host_pattern(text: &str) -> Result<HostPattern, Unfit> {
@@ -357,13 +400,34 @@ fn method(text: &str) -> Result<Box<str>, Unfit> {
 }
 
 fn network(text: &str) -> Result<IpNet, Unfit> {
-    text.parse::<IpNet>()
-        .map(|network| network.trunc())
+    let network = text
+        .parse::<IpNet>()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         .map_err(|_| Unfit {
             expected: "an address, or a network such as `10.0.0.0/8`",
             hint: "names are not looked up: write addresses".to_owned(),
-        })
+        })?;
+    if network.trunc() != network {
+        return Err(Unfit {
+            expected: "a network without bits behind its length",
+            hint: format!(
+                "write `{}` for the network, or the address without `/`",
+                network.trunc()
+            ),
+        });
+    }
+    Ok(canonical(network))
+}
+
+/// A network of IPv4 addresses that is written as one of IPv6 (`::ffff:10.0.0.0/104`): clients have their IPv4 address here.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(six) = network else {
+        return network;
+    };
+    let four = six.addr().to_ipv4_mapped();
+    let four = four.zip(six.prefix_len().checked_sub(96));
+    four.and_then(|(address, length)| Ipv4Net::new(address, length).ok())
+        .map_or(network, IpNet::V4)
 }
 
 fn issuer(name: &str, issuers: &[&str]) -> Result<usize, Unfit> {

@@ -32,6 +32,15 @@ pub struct Authentication {
     max_age: Option<Duration>,
 }
 
+/// When a person signed in (`auth_time`, OpenID Connect Core §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// As the token says it.
+    pub at: Timestamp,
+    /// How far clocks may differ.
+    pub leeway: Duration,
+}
+
 /// What a token lacks for a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
@@ -68,20 +77,24 @@ impl Rule {
         self.authentication.as_ref()
     }
 
-    /// The place of its condition.
-    #[must_use]
-    pub const fn condition(&self) -> Option<Place> {
+    #[cfg(test)]
+    pub(super) const fn condition(&self) -> Option<Place> {
         self.condition
     }
 
-    /// What a token lacks for it: `met` are the conditions that it meets, `signed_in` is the moment of signing in, leeway included.
+    /// The places of what it wants of a token.
+    pub fn wanted(&self) -> impl Iterator<Item = Place> {
+        self.condition.into_iter().chain(self.scopes)
+    }
+
+    /// What a token lacks for it: `met` are the conditions that it meets, `signed_in` is when the person signed in.
     ///
     /// # Errors
     /// The first thing that is lacking.
     pub fn accepts(
         &self,
         met: &Met,
-        signed_in: Option<Timestamp>,
+        signed_in: Option<SignIn>,
         now: Timestamp,
     ) -> Result<(), Lack> {
         let holds = |place: Option<Place>| place.is_none_or(|place| met.holds(place));
@@ -101,9 +114,13 @@ impl Rule {
 }
 
 impl Authentication {
-    fn is_recent(&self, signed_in: Option<Timestamp>, now: Timestamp) -> bool {
-        self.max_age
-            .is_none_or(|max_age| signed_in.is_some_and(|then| now < then.plus(max_age)))
+    fn is_recent(&self, signed_in: Option<SignIn>, now: Timestamp) -> bool {
+        self.max_age.is_none_or(|max_age| {
+            signed_in.is_some_and(|SignIn { at, leeway }| {
+                // A moment that has not come is none.
+                at <= now.plus(leeway) && now < at.plus(max_age).plus(leeway)
+            })
+        })
     }
 
     /// The values of `acr` that are good, separated by blanks, in the order of preference.
@@ -142,7 +159,7 @@ pub(super) fn compile(
         return None;
     };
     judge_keys(at, table, action, faults);
-    if table.when.is_none() {
+    if table.when.is_none() && at.starts_with("rules") {
         judge_reach(at, action, &route, faults);
     }
     // Scopes apart, since RFC 6750 §3.1 has an error of its own for them.
@@ -180,10 +197,11 @@ fn authentication(
     let path = format!("{at}.acr");
     let values = table.acr.as_ref().map_or(&[][..], |acr| acr.items());
     let _ = texts(&path, table.acr.as_ref(), faults);
-    if values.iter().any(|value| value.contains([' ', '"', '\\'])) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    if !values.iter().all(|value| value.bytes().all(is_plain)) {
         faults.push(Fault::new(
             &path,
-            "a value with a blank, a quote or a backslash",
+            "a value with a blank, a quote, a backslash or a letter outside ASCII",
             "values of `acr`, each for itself",
             "OpenID Connect separates them by blanks: write a list",
         ));
@@ -194,10 +212,21 @@ fn authentication(
         ..ClaimTestTable::default()
     };
     let is_strong = ConditionTable {
-        claims: vec![test],
+        claims: Some(vec![test]),
         ..ConditionTable::default()
     };
     let has_values = !values.is_empty();
+    if table
+        .max_age
+        .is_some_and(|age| age.0 < Duration::from_secs(1))
+    {
+        faults.push(Fault::new(
+            format!("{at}.max_age"),
+            "less than a second",
+            "at least one second",
+            "nobody could ever have signed in that recently",
+        ));
+    }
     let authentication = Authentication {
         is_strong: has_values
             .then(|| requirements.place(&path, &is_strong, faults))
@@ -256,11 +285,31 @@ fn judge_keys(at: &str, table: &RuleTable, action: Action, faults: &mut Vec<Faul
             "a preflight never carries one: `action = \"public\"` lets it pass",
         );
     }
+    judge_paths(at, table, action, faults);
+}
+
+/// The same for keys that concern paths and preflights.
+fn judge_paths(at: &str, table: &RuleTable, action: Action, faults: &mut Vec<Fault>) {
+    let mut contradiction = |key: &str, found: &str, hint: &str| {
+        faults.push(Fault::new(
+            format!("{at}.{key}"),
+            found,
+            "keys that fit together",
+            hint,
+        ));
+    };
     if table.ambiguous_paths && (action == Action::Deny || has_paths(table)) {
         contradiction(
             "ambiguous_paths",
             "ambiguous paths in a rule that looks at paths, or denies",
             "it may stand only where the rule passes whatever the path: nobody knows which path such a one is",
+        );
+    }
+    if table.ignore_case && (!has_paths(table) || table.path_regex.is_some()) {
+        contradiction(
+            "ignore_case",
+            "it, with no path to compare, or with an expression",
+            "an expression says it itself: `(?i)` at its beginning",
         );
     }
     if table.preflight && table.method.is_some() {

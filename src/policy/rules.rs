@@ -4,14 +4,13 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use regex::bytes::{RegexSet, RegexSetBuilder, SetMatches};
+use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
 use crate::config::{Config, Fault, RuleTable};
 
 use super::expression::{Failed, Known};
-use super::pattern::MAX_COMPILED;
 use super::requirements::{Gathering, Requirements};
-use super::route::{Fit, Patterns};
+use super::route::{Fit, Patterns, Reading};
 use super::rule::{self, Rule};
 use super::target::{Path, Question};
 
@@ -24,6 +23,9 @@ pub struct Policy {
     pub shadow: Option<Rules>,
     /// What all of them want of tokens.
     pub requirements: Requirements,
+    asks_for_source: bool,
+    asks_for_groups: bool,
+    has_expressions: bool,
 }
 
 /// Compiled rules in their order.
@@ -39,7 +41,7 @@ pub struct Rules {
 pub enum Ruling<'p> {
     /// This one, at this place.
     By(usize, &'p Arc<Rule>),
-    /// The path can be read differently, and by one reading this rule might be for it: denied.
+    /// The path is unclear, and this rule might be for it: denied.
     Ambiguous(usize, &'p Arc<Rule>),
     /// The expression of this rule failed: denied.
     Failed(usize, &'p Arc<Rule>),
@@ -58,52 +60,113 @@ impl Policy {
         };
         let rules = compiled("rules", &config.rules);
         let shadow = compiled("shadow_rules", &config.shadow_rules);
+        let requirements = requirements.finish();
+        let all = || rules.iter().chain(&shadow).flat_map(Rules::all);
+        let has_expressions = all().any(|rule| rule.expression.is_some());
         let policy = Self {
+            asks_for_source: has_expressions || all().any(|rule| rule.route.asks_for_source()),
+            asks_for_groups: has_expressions || requirements.ask_for_groups(),
+            has_expressions,
             rules,
             shadow,
-            requirements: requirements.finish(),
+            requirements,
         };
         (policy, faults)
     }
 
     /// Whether any rule asks for the client's address, as every expression may.
     #[must_use]
-    pub fn asks_for_source(&self) -> bool {
-        self.has_expressions() || self.all().any(|rule| rule.route.asks_for_source())
+    pub const fn asks_for_source(&self) -> bool {
+        self.asks_for_source
+    }
+
+    /// Whether any rule asks for groups, as every expression may.
+    #[must_use]
+    pub const fn asks_for_groups(&self) -> bool {
+        self.asks_for_groups
     }
 
     /// Whether any rule asks anything of tokens.
     #[must_use]
-    pub fn asks_of_tokens(&self) -> bool {
-        !self.requirements.is_empty() || self.has_expressions()
+    pub const fn asks_of_tokens(&self) -> bool {
+        self.has_expressions || !self.requirements.is_empty()
     }
 
     /// Whether any rule has an expression.
     #[must_use]
-    pub fn has_expressions(&self) -> bool {
-        self.all().any(|rule| rule.expression.is_some())
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Rule> {
-        let all = self.rules.iter().chain(&self.shadow);
-        all.flat_map(Rules::all).map(|rule| &**rule)
+    pub const fn has_expressions(&self) -> bool {
+        self.has_expressions
     }
 }
+
+impl<'p> Ruling<'p> {
+    /// The ruling of two readings of a path: one that both lead to, or none.
+    fn agreed(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nobody, Self::Nobody) => Self::Nobody,
+            (Self::By(one, rule), Self::By(two, _)) if one == two => Self::By(one, rule),
+            (one, two) => match one.rule().or(two.rule()) {
+                Some((place, rule)) => Self::Ambiguous(place, rule),
+                None => Self::Nobody,
+            },
+        }
+    }
+
+    const fn rule(self) -> Option<(usize, &'p Arc<Rule>)> {
+        match self {
+            Self::By(place, rule) | Self::Ambiguous(place, rule) | Self::Failed(place, rule) => {
+                Some((place, rule))
+            }
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// The longest path that is compared with patterns, in bytes; a longer one counts as ambiguous.
+const MAX_PATH: usize = 4 * 1024;
 
 impl Rules {
     /// Which rule decides on a request. `known` is what its token says, where it was verified.
     #[must_use]
     pub fn ruling(&self, question: &Question<'_>, known: Option<&Known>) -> Ruling<'_> {
+        let first = |reading| self.first(question, reading, known);
+        match &question.target.path {
+            // One of the patterns could take long to match.
+            Path::Plain(path) if self.is_too_long(path) => first(Reading::Ambiguous),
+            Path::Several(readings) if readings.iter().any(|path| self.is_too_long(path)) => {
+                first(Reading::Ambiguous)
+            }
+            Path::Plain(path) => first(Reading::Path(path)),
+            Path::Several(readings) => {
+                let rulings = readings.iter().map(|path| first(Reading::Path(path)));
+                rulings.reduce(Ruling::agreed).unwrap_or(Ruling::Nobody)
+            }
+            Path::Ambiguous => first(Reading::Ambiguous),
+            Path::Unknown => first(Reading::Unknown),
+        }
+    }
+
+    fn is_too_long(&self, path: &str) -> bool {
+        path.len() > MAX_PATH && !self.patterns.is_empty()
+    }
+
+    /// The first rule that fits a reading of the path.
+    fn first(
+        &self,
+        question: &Question<'_>,
+        reading: Reading<'_>,
+        known: Option<&Known>,
+    ) -> Ruling<'_> {
         let matches: OnceCell<Option<SetMatches>> = OnceCell::new();
         let matches_pattern = |place| {
-            let found = matches.get_or_init(|| match &question.target.path {
-                Path::Plain(path) => Some(self.patterns.matches(path.as_bytes())),
-                Path::Ambiguous => None,
+            let found = matches.get_or_init(|| match reading {
+                Reading::Path(path) => Some(self.patterns.matches(path)),
+                Reading::Ambiguous | Reading::Unknown => None,
             });
             found.as_ref().is_some_and(|found| found.matched(place))
         };
         for (place, rule) in self.rules.iter().enumerate() {
-            match rule.route.fit(question, matches_pattern) {
+            match rule.route.fit(question, reading, matches_pattern) {
                 Fit::No => {}
                 Fit::Yes => match rule
                     .expression
@@ -120,12 +183,47 @@ impl Rules {
         Ruling::Nobody
     }
 
+    /// Every rule up to the one that decides, with the key that does not fit, as the usual reading of the path has it.
+    #[must_use]
+    pub fn considered(
+        &self,
+        question: &Question<'_>,
+        known: Option<&Known>,
+    ) -> Vec<(&Arc<Rule>, Option<&'static str>)> {
+        let decided = match self.ruling(question, known) {
+            Ruling::By(place, _) | Ruling::Ambiguous(place, _) | Ruling::Failed(place, _) => place,
+            Ruling::Nobody => self.rules.len(),
+        };
+        let numbered = self.rules.iter().enumerate();
+        numbered
+            .take(decided.saturating_add(1))
+            .map(|(place, rule)| {
+                let misfit = (place != decided).then(|| {
+                    let other = rule.route.misfit(question);
+                    let when = rule
+                        .expression
+                        .as_ref()
+                        .map(|when| when.holds(question, known));
+                    match (other, when) {
+                        (Some(key), _) => key,
+                        (None, Some(Ok(false))) => "when",
+                        (None, _) => "path",
+                    }
+                });
+                (rule, misfit)
+            })
+            .collect()
+    }
+
     /// Every rule.
     #[must_use]
     pub fn all(&self) -> &[Arc<Rule>] {
         &self.rules
     }
 }
+
+/// The most memory that all patterns of paths may take once compiled, which bounds what matching one path costs.
+const MAX_TOGETHER: usize = 16 * 1024 * 1024;
 
 /// Compiles rules; `None` where there are none. `key` is `rules` or `shadow_rules`, `issuers` are the names of the issuers in their order.
 fn compile(
@@ -147,8 +245,10 @@ fn compile(
     }
     judge_names(key, tables, faults);
     judge_order(key, &rules, tables.len(), faults);
-    let size = MAX_COMPILED.saturating_mul(patterns.0.len().max(1));
-    let patterns = match RegexSetBuilder::new(&patterns.0).size_limit(size).build() {
+    let patterns = match RegexSetBuilder::new(&patterns.0)
+        .size_limit(MAX_TOGETHER)
+        .build()
+    {
         Ok(patterns) => patterns,
         Err(error) => {
             faults.push(super::pattern::not_an_expression(
@@ -169,17 +269,23 @@ fn judge_names(key: &str, tables: &[RuleTable], faults: &mut Vec<Fault>) {
     let mut seen = HashSet::new();
     for (index, table) in tables.iter().enumerate() {
         let Some(name) = &table.name else { continue };
-        let is_plain =
-            (1..=64).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let is_place = ["rules[", "shadow_rules["]
+            .iter()
+            .any(|at| name.starts_with(at));
+        let is_plain = !is_place
+            && (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
         let found = match (is_plain, seen.insert(name)) {
             (true, true) => continue,
-            (false, _) => "a name that is empty, long or not plain ASCII".to_owned(),
+            (false, _) => format!("`{}`", name.escape_default()),
             (true, false) => format!("`{name}`, which an earlier rule has too"),
         };
         faults.push(Fault::new(
             format!("{key}[{index}].name"),
             found,
-            "a name of its own, of 1 to 64 plain characters",
+            format!(
+                "a name of its own, of 1 to 64 plain characters, that does not begin with `{key}[`"
+            ),
             "it stands in logs and metrics, where it tells the rule",
         ));
     }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::jose::Claims;
+use crate::jose::{Claims, Json};
+
+use super::condition;
 
 /// What a verified token says of a person.
 #[derive(Clone, Copy, Debug)]
@@ -20,18 +22,18 @@ pub struct Subject<'s> {
 }
 
 impl Subject<'_> {
-    /// The domain of the e-mail address in small letters; `None` where there is no good address. More than one `@` is none: readers
+    /// The domain of the e-mail address in the form of DNS; `None` where there is no good address. More than one `@` is none: readers
     /// differ in which of them counts (CVE-2026-40574). An address that the issuer calls unverified is none either.
     #[must_use]
     pub fn domain(&self) -> Option<String> {
         let (local, domain) = self.email?.split_once('@')?;
-        let is_good = !local.is_empty() && !domain.is_empty() && !domain.contains('@');
+        let is_good = !local.is_empty() && !domain.contains('@');
         let is_unverified = match self.claims.get("email_verified") {
-            Some(crate::jose::Json::Bool(is_verified)) => !is_verified,
-            Some(crate::jose::Json::String(text)) => !text.eq_ignore_ascii_case("true"),
-            None | Some(crate::jose::Json::Null) => false,
+            Some(Json::Bool(is_verified)) => !is_verified,
+            Some(Json::String(text)) => !text.eq_ignore_ascii_case("true"),
+            None | Some(Json::Null) => false,
             Some(_) => true,
         };
-        (is_good && !is_unverified).then(|| domain.to_ascii_lowercase())
+        (is_good && !is_unverified).then(|| condition::domain(domain))?
     }
 }

@@ -1,8 +1,9 @@
 //! One form for hosts and paths, so that no spelling of a denied one is allowed (the class of CVE-2025-54576, CVE-2026-33494,
 //! CVE-2026-48794).
 //!
-//! A path is percent-decoded once and its dot segments are folded (RFC 3986 §6.2.2). Where two programs may still read it differently, it
-//! is *ambiguous*, and no allowing rule fits it: the backend may read what the rule did not. Query and fragment play no part.
+//! A path is percent-decoded once and its dot segments are folded (RFC 3986 §6.2.2). Some paths have a few *readings*: as folded and as
+//! sent, with and without blanks and dots at the end of a segment. All of them must lead to the same rule. Where nobody can tell how a
+//! program reads it, a path is *ambiguous*, and no allowing rule fits it. Query and fragment play no part.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,8 +16,8 @@ use crate::request::Original;
 pub struct Question<'r> {
     /// Host and path in one form.
     pub target: Target<'r>,
-    /// The method, as the client sent it.
-    pub method: &'r str,
+    /// The method, as the client sent it; `None` where the proxy did not say it.
+    pub method: Option<&'r str>,
     /// Whether it is a CORS preflight.
     pub is_preflight: bool,
     /// The client's address; `None` where nobody trustworthy said it.
@@ -41,8 +42,12 @@ pub struct Target<'r> {
 pub enum Path<'r> {
     /// Decoded once, without dot segments.
     Plain(Cow<'r, str>),
-    /// Two programs may read it differently.
+    /// Programs read it in these ways: the usual one first, then what some make of it.
+    Several(Vec<String>),
+    /// Nobody can tell how programs read it.
     Ambiguous,
+    /// The proxy did not say it.
+    Unknown,
 }
 
 impl<'r> Target<'r> {
@@ -51,7 +56,11 @@ impl<'r> Target<'r> {
     pub fn of(original: &Original<'r>) -> Self {
         Self {
             host: original.host.map(host),
-            path: path(original.path),
+            path: if original.states_path {
+                path(original.path)
+            } else {
+                Path::Unknown
+            },
         }
     }
 }
@@ -83,9 +92,68 @@ pub fn path(raw: &str) -> Path<'_> {
         return Path::Plain(Cow::Borrowed(raw));
     }
     decoded(raw)
-        .filter(|text| !text.chars().any(is_look_alike))
-        .and_then(|text| folded(&text))
-        .map_or(Path::Ambiguous, |text| Path::Plain(Cow::Owned(text)))
+        .and_then(|text| readings(&text))
+        .map_or(Path::Ambiguous, |mut readings| {
+            match readings.as_mut_slice() {
+                [only] => Path::Plain(Cow::Owned(std::mem::take(only))),
+                _ => Path::Several(readings),
+            }
+        })
+}
+
+/// Every way to read a decoded path, each once, the usual one first; `None` where nobody can tell.
+fn readings(decoded: &str) -> Option<Vec<String>> {
+    if decoded.chars().any(is_look_alike) {
+        return None;
+    }
+    let reduced = reduced(decoded);
+    let all = [
+        folded(decoded)?,
+        // Many backends get the path as it was sent and do not fold it.
+        decoded.to_owned(),
+        folded(&reduced)?,
+        reduced,
+    ];
+    let mut readings: Vec<String> = Vec::with_capacity(all.len());
+    for reading in all {
+        if !readings.contains(&reading) {
+            readings.push(reading);
+        }
+    }
+    Some(readings)
+}
+
+/// What is left of a path in the hands of programs that cut: at `?` and `#` after decoding, blanks and dots at the end of a segment and
+/// the stream behind a file's name (Windows); and that take full-width letters for plain ones (Unicode NFKC).
+fn reduced(path: &str) -> String {
+    let narrow: String = path.chars().map(narrowed).collect();
+    let cut = narrow.split(['?', '#']).next().unwrap_or_default();
+    let segments = cut.split('/').map(|segment| {
+        let name = match segment.find("::$").or_else(|| segment.find(":$")) {
+            Some(stream) => segment.get(..stream).unwrap_or(segment),
+            None => segment,
+        };
+        let is_dots = name.bytes().all(|byte| byte == b'.');
+        if is_dots {
+            name
+        } else {
+            name.trim_end_matches(['.', ' '])
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// A full-width letter, digit or sign as the plain one.
+fn narrowed(character: char) -> char {
+    match character {
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(character) - 0xfee0).unwrap_or(character)
+        }
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
+            ' '
+        }
+        other => other,
+    }
 }
 
 /// Whether nothing in it needs a closer look, as with most paths.
@@ -117,12 +185,16 @@ fn is_in_form(raw: &str) -> bool {
     }
     let mut before = 0;
     for byte in raw.bytes() {
-        if !is_plain(byte) || (before == b'/' && matches!(byte, b'/' | b'.')) {
+        let is_odd = matches!(
+            (before, byte),
+            (b'/', b'/' | b'.') | (b'.', b'/') | (b':', b'$')
+        );
+        if is_odd || !is_plain(byte) {
             return false;
         }
         before = byte;
     }
-    true
+    before != b'.'
 }
 
 /// Percent-decoded once; `None` where that leaves something that programs read differently.
@@ -132,7 +204,7 @@ fn decoded(raw: &str) -> Option<String> {
     while let Some(byte) = bytes.next() {
         match byte {
             // Separators of some servers, and path parameters (`/admin;x`), which some take off and others do not.
-            b'\\' | b';' | b'#' => return None,
+            b'\\' | b';' => return None,
             b'%' => {
                 let byte = hex(bytes.next()?)? << 4 | hex(bytes.next()?)?;
                 // Encoded separators and dots, which some decode before they split and others after; controls.
@@ -147,7 +219,8 @@ fn decoded(raw: &str) -> Option<String> {
     }
     // What looks encoded after decoding, somebody decodes again.
     let is_encoded_twice = decoded.windows(3).any(|three| {
-        matches!(three, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+        matches!(three, [b'%', b'u' | b'U', digit] if digit.is_ascii_hexdigit())
+            || matches!(three, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
     });
     if is_encoded_twice {
         return None;
@@ -161,14 +234,16 @@ fn hex(digit: u8) -> Option<u8> {
         .and_then(|value| u8::try_from(value).ok())
 }
 
-/// Letters that compatibility folding (Unicode NFKC) or a narrow character set turns into a separator, a dot or a percent sign, and
-/// invisible ones.
+/// Letters that compatibility folding (Unicode NFKC) or a narrow character set turns into a separator, dots or a percent sign; and
+/// invisible ones, but for the joiners that some scripts need.
 const fn is_look_alike(character: char) -> bool {
     matches!(
         character,
-        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{2024}'..='\u{2025}' | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{29f5}' | '\u{29f8}' | '\u{fe52}' | '\u{fe68}'
-            | '\u{fe6a}' | '\u{ff05}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff1b}' | '\u{ff3c}' | '\u{ff61}' | '\u{3002}'
+        '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{37e}' | '\u{2024}'..='\u{2026}' | '\u{2044}' | '\u{2100}'..='\u{2101}' | '\u{2105}'..='\u{2106}'
+            | '\u{2215}'..='\u{2216}' | '\u{29f5}' | '\u{29f8}' | '\u{fe14}' | '\u{fe16}' | '\u{fe19}' | '\u{fe30}' | '\u{fe52}'
+            | '\u{fe54}' | '\u{fe56}' | '\u{fe5f}' | '\u{fe68}' | '\u{fe6a}' | '\u{ff05}' | '\u{ff0e}' | '\u{ff0f}' | '\u{ff1b}'
+            | '\u{ff3c}'
     )
 }
 
@@ -218,7 +293,9 @@ mod tests {
     fn plain(raw: &str) -> String {
         match path(raw) {
             Path::Plain(path) => path.into_owned(),
+            Path::Several(readings) => readings.join(" | "),
             Path::Ambiguous => "ambiguous".to_owned(),
+            Path::Unknown => "unknown".to_owned(),
         }
     }
 
@@ -229,19 +306,32 @@ mod tests {
             ("*", "*"),
             ("/a/b", "/a/b"),
             ("/a/b/", "/a/b/"),
-            ("/a/./b", "/a/b"),
-            ("/a/../b", "/b"),
-            ("/a/b/..", "/a/"),
-            ("/a/b/.", "/a/b/"),
-            ("/a/..", "/"),
             ("/.well-known/x", "/.well-known/x"),
-            ("/a/..b/c..", "/a/..b/c.."),
+            ("/a/..b/c", "/a/..b/c"),
             ("/%61dmin", "/admin"),
             ("/caf%C3%A9", "/café"),
             ("/caf%c3%a9", "/café"),
             ("/a%20b", "/a b"),
             ("/100%25", "/100%"),
-            ("/C%23/what%3F", "/C#/what?"),
+            ("/a%E2%80%8Cb", "/a\u{200c}b"),
+        ] {
+            assert_eq!(plain(raw), expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn s10_3_what_some_programs_read_otherwise_has_several_readings() {
+        for (raw, expected) in [
+            ("/a/./b", "/a/b | /a/./b"),
+            ("/a/../b", "/b | /a/../b"),
+            ("/a/b/..", "/a/ | /a/b/.."),
+            ("/a/..", "/ | /a/.."),
+            ("/C%23/what%3F", "/C#/what? | /C"),
+            ("/admin.", "/admin. | /admin"),
+            ("/admin%20/x", "/admin /x | /admin/x"),
+            ("/admin::$DATA", "/admin::$DATA | /admin"),
+            ("/%EF%BD%81dmin", "/\u{ff41}dmin | /admin"),
+            ("/x%20/../y.", "/y. | /x /../y. | /y | /x/../y"),
         ] {
             assert_eq!(plain(raw), expected, "{raw}");
         }
@@ -282,7 +372,7 @@ mod tests {
             "/%ef%bc%8f",
             "/a\u{ff0f}b",
             "/a\u{200b}b",
-            "/a#b",
+            "/%25u0061",
             "/a\tb",
             "",
             "a",

@@ -74,6 +74,8 @@ pub enum Reason {
     PolicyNoRule,
     /// The path can be read in different ways, so that no rule can let it pass.
     PolicyAmbiguousPath,
+    /// A rule asks for the path, and the proxy did not say it.
+    PolicyUnknownPath,
     /// The expression of a rule failed.
     PolicyExpression,
     /// The token does not meet a condition of the rule.
@@ -144,7 +146,7 @@ pub enum Step {
 
 impl Reason {
     /// Every reason, in the order of the pipeline: what the reference page lists.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::ProxyUntrusted,
         Self::RequestAmbiguous,
         Self::RequestMalformed,
@@ -182,6 +184,7 @@ impl Reason {
         Self::PolicyDenied,
         Self::PolicyNoRule,
         Self::PolicyAmbiguousPath,
+        Self::PolicyUnknownPath,
         Self::PolicyExpression,
         Self::PolicyRequirement,
         Self::PolicyScope,

@@ -225,7 +225,7 @@ impl Reason {
             Self::IdentityInvalid => Facts {
                 code: "identity.invalid",
                 meaning: "The token is good, but a claim for an identity header has the wrong type or holds what no header may.",
-                hint: "Check `identity.headers` against the token's claims (`jwtgate inspect`).",
+                hint: "The log names the header. Compare what it carries (`identity.headers`, `identity.fields`) with the token's claims (`jwtgate inspect`): text, or a list of texts without the separator.",
                 outward: Forbidden,
                 step: Step::Identity,
             },
@@ -275,6 +275,13 @@ impl Reason {
                 code: "policy.ambiguous_path",
                 meaning: "Programs read the path in different ways (an encoded slash, `//`, `;`, an encoded dot and the like), so that no rule can let it pass.",
                 hint: "Have the client send the plain path; where a backend needs such paths, give it a rule without paths and with `ambiguous_paths = true`.",
+                outward: Forbidden,
+                step: Step::Rules,
+            },
+            Self::PolicyUnknownPath => Facts {
+                code: "policy.unknown_path",
+                meaning: "A rule asks for the path of the original request, and the proxy did not say it.",
+                hint: "Let the proxy set `X-Original-URL` or `X-Original-URI` (`/verify`), or `X-Forwarded-Uri` (`/forward-auth`), and the method beside it; the shipped configurations do.",
                 outward: Forbidden,
                 step: Step::Rules,
             },

@@ -53,3 +53,23 @@ pub async fn keys(service: web::Data<Service>) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(json!({ "issuers": all }))
 }
+
+/// The largest question to `/explain`, in bytes.
+const MAX_QUESTION: usize = 256 * 1024;
+
+/// `/explain`: what would be answered to a request now, and why.
+pub async fn explain(service: web::Data<Service>, body: web::Payload) -> HttpResponse {
+    let body = body.to_bytes_limited(MAX_QUESTION).await;
+    let answer = match &body {
+        Ok(Ok(body)) => super::explain::answer(&service, body),
+        _ => Err("the question is larger than 256 KiB, or was broken off"),
+    };
+    let mut builder = if answer.is_ok() {
+        HttpResponse::Ok()
+    } else {
+        HttpResponse::BadRequest()
+    };
+    builder
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(answer.unwrap_or_else(|why| json!({ "error": why })))
+}

@@ -16,7 +16,8 @@ use crate::request::{Original, RequestView};
 use crate::telemetry::metrics::Ending;
 
 use super::accept::{Unstated, is_page_load, takes_html};
-use super::forwarded::{ActixHeaders, source};
+use super::client_address::source;
+use super::forwarded::ActixHeaders;
 use super::live::{Live, Service};
 use super::respond::{self, Audience, Endpoint, Offer};
 
@@ -156,7 +157,11 @@ impl<'r> Exchange<'r> {
         if let Some(missing) = &decision.missing {
             self.service.keyring.ask(missing);
         }
-        if let Some(difference) = &decision.difference {
+        if let Some(difference) = decision
+            .difference
+            .as_ref()
+            .filter(|_| self.attempt.is_first)
+        {
             self.compare(difference);
         }
         decision.outcome
@@ -291,8 +296,8 @@ impl<'r> Exchange<'r> {
             return None;
         }
         let wanted = refusal.rule().and_then(|rule| rule.authentication());
-        let way = wanted.filter(|_| reason.outward() == Outward::MustSignInAgain);
-        let way = way.map(|way| Way {
+        // Who signs in for the first time shall not have to do so twice.
+        let way = wanted.map(|way| Way {
             acr_values: way.acr_values(),
             max_age: way.max_age(),
         });

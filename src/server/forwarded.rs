@@ -3,7 +3,7 @@
 //! Each endpoint reads the headers of its own dialect and no other, so that a client's own `X-Forwarded-Uri` means nothing behind an
 //! nginx that sets `X-Original-URI`, and the other way around. They are believed from trusted peers only.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
@@ -53,7 +53,13 @@ pub fn original<'r>(
     let names = match dialect {
         Dialect::Original => &ORIGINAL,
         Dialect::Forwarded => &FORWARDED,
-        Dialect::Itself => return itself(request),
+        Dialect::Itself => {
+            return itself(request).map(|own| Original {
+                states_method: true,
+                states_path: true,
+                ..own
+            });
+        }
     };
     let is_described = names.all().any(|name| headers.contains_key(name));
     if !is_described {
@@ -63,29 +69,58 @@ pub fn original<'r>(
         return Err(Reason::ProxyUntrusted);
     }
     let own = itself(request)?;
-    let method = match stated(headers, names.method)? {
-        Some(method) => checked_method(method)?,
-        None => own.method,
+    let target = match stated(headers, names.method)? {
+        Some(method) => Original {
+            method: checked_method(method)?,
+            states_method: true,
+            ..own
+        },
+        None => own,
     };
-    let whole = match names.url {
-        Some(name) if live.original_request != Some(OriginalRequestHeader::Uri) => {
-            stated(headers, name)?.map(split_url).transpose()?
-        }
-        _ => None,
-    };
-    let is_pinned_to_url =
-        dialect == Dialect::Original && live.original_request == Some(OriginalRequestHeader::Url);
-    let parts = if is_pinned_to_url {
+    let pinned = live
+        .original_request
+        .filter(|_| dialect == Dialect::Original);
+    let parts = if pinned == Some(OriginalRequestHeader::Url) {
         None
     } else {
         stated(headers, names.uri)?.map(split_path).transpose()?
     };
-    if let Some(url) = whole {
-        if parts.is_some_and(|(path, query)| (path, query) != (url.path, url.query)) {
-            return Err(Reason::RequestAmbiguous);
+    let whole = match names.url {
+        Some(name) if pinned != Some(OriginalRequestHeader::Uri) => {
+            stated(headers, name)?.map(split_url).transpose()?
         }
-        return Ok(Original { method, ..url });
+        _ => None,
+    };
+    match whole {
+        Some(url) => of_url(target, &url, parts, headers),
+        None => of_parts(target, parts, headers),
     }
+}
+
+/// The original request where its whole URL is named; what is named beside it must be the same.
+fn of_url<'r>(
+    target: Original<'r>,
+    url: &Original<'r>,
+    parts: Option<(&str, Option<&str>)>,
+    headers: &HeaderMap,
+) -> Result<Original<'r>, Reason> {
+    let is_other = parts.is_some_and(|(path, query)| (path, query) != (url.path, url.query));
+    if is_other || is_elsewhere(url, &target, headers, parts.is_some())? {
+        return Err(Reason::RequestAmbiguous);
+    }
+    Ok(Original {
+        method: target.method,
+        states_method: target.states_method,
+        ..*url
+    })
+}
+
+/// The original request where scheme, host and target are named apart.
+fn of_parts<'r>(
+    own: Original<'r>,
+    parts: Option<(&'r str, Option<&'r str>)>,
+    headers: &'r HeaderMap,
+) -> Result<Original<'r>, Reason> {
     let scheme = match single(headers, "x-forwarded-proto")? {
         Some(text) => Some(scheme(text).ok_or(Reason::RequestMalformed)?),
         None => None,
@@ -96,48 +131,42 @@ pub fn original<'r>(
     };
     let (path, query) = parts.unwrap_or((own.path, own.query));
     Ok(Original {
-        method,
         scheme,
         host,
         path,
         query,
+        states_path: parts.is_some(),
+        ..own
     })
 }
 
-/// The address of the client, where a rule asks for it and somebody trustworthy said so. A peer that is no trusted proxy is the client
-/// itself. A trusted one speaks for others: the last address in `X-Forwarded-For` that is not a trusted proxy's own is what the outermost
-/// of them saw, and everything in front of it is what the client claims.
-#[must_use]
-pub fn source(request: &HttpRequest, live: &Live) -> Option<IpAddr> {
-    if !live.gate.policy.asks_for_source() {
-        return None;
-    }
-    let peer = request.peer_addr();
-    if !live.trust.covers(peer) {
-        return peer.map(|peer| peer.ip());
-    }
-    let lines = request.headers().get_all("x-forwarded-for");
-    let mut chain = Vec::new();
-    for line in lines {
-        // One that cannot be read hides what stands in front of it.
-        let text = line.to_str().ok()?;
-        chain.extend(text.split(',').map(|one| address(one.trim())));
-    }
-    for one in chain.into_iter().rev() {
-        let address = one?;
-        if !live.trust.covers(Some((address, 0).into())) {
-            return Some(address);
-        }
-    }
-    None
+/// Whether a whole URL names another place than the headers beside it: a client's own `X-Original-URL` behind a proxy that sets
+/// `X-Original-URI` must not choose the host.
+fn is_elsewhere(
+    url: &Original<'_>,
+    own: &Original<'_>,
+    headers: &HeaderMap,
+    has_uri: bool,
+) -> Result<bool, Reason> {
+    let stated_scheme = single(headers, "x-forwarded-proto")?;
+    let other_scheme = stated_scheme.is_some_and(|text| scheme(text) != url.scheme);
+    let stated_host = match single(headers, "x-forwarded-host")? {
+        Some(text) => Some(checked_host(text)?),
+        // Beside a URI, the host of the check request is the client's.
+        None => own.host.filter(|_| has_uri),
+    };
+    let other_host = stated_host.zip(url.host).is_some_and(|(stated, named)| {
+        without_default_port(stated, url.scheme) != without_default_port(named, url.scheme)
+    });
+    Ok(other_scheme || other_host)
 }
 
-/// An address, with or without a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let is_bare = || text.parse::<IpAddr>().ok();
-    let in_brackets = || text.strip_prefix('[')?.split(']').next()?.parse().ok();
-    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
-    is_bare().or_else(with_port).or_else(in_brackets)
+fn without_default_port(host: &str, scheme: Option<Scheme>) -> String {
+    let port = match scheme {
+        Some(Scheme::Https) => ":443",
+        Some(Scheme::Http) | None => ":80",
+    };
+    host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase()
 }
 
 /// Whether the proxy names the path of the original request. Where it does not, the path is that of an endpoint here, which is no
@@ -200,6 +229,8 @@ fn itself(request: &HttpRequest) -> Result<Original<'_>, Reason> {
         host,
         path: uri.path(),
         query: uri.query(),
+        states_method: false,
+        states_path: false,
     })
 }
 
@@ -267,6 +298,8 @@ fn scheme(text: &str) -> Option<Scheme> {
 fn checked_host(text: &str) -> Result<&str, Reason> {
     let is_name = |name: &str| {
         (1..=253).contains(&name.len())
+            && !name.starts_with('.')
+            && !name.contains("..")
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
@@ -290,7 +323,11 @@ fn checked_host(text: &str) -> Result<&str, Reason> {
         .ok_or(Reason::RequestMalformed)
 }
 
-fn split_url(text: &str) -> Result<Original<'_>, Reason> {
+/// Reads an absolute URL as it stands; nothing is decoded.
+///
+/// # Errors
+/// [`Reason::RequestMalformed`] or [`Reason::RequestTooLarge`].
+pub fn split_url(text: &str) -> Result<Original<'_>, Reason> {
     let (scheme_text, rest) = text.split_once("://").ok_or(Reason::RequestMalformed)?;
     let scheme = scheme(scheme_text).ok_or(Reason::RequestMalformed)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -298,10 +335,11 @@ fn split_url(text: &str) -> Result<Original<'_>, Reason> {
     if host.is_empty() {
         return Err(Reason::RequestMalformed);
     }
-    let (path, query) = match target.strip_prefix('?') {
-        Some(query) => ("/", Some(query)),
-        None if target.is_empty() => ("/", None),
-        None => split_path(target)?,
+    // A `?` right behind the host is the client's: `Host: app.example.com?` would make a query of the whole path.
+    let (path, query) = if target.is_empty() {
+        ("/", None)
+    } else {
+        split_path(target)?
     };
     Ok(Original {
         method: "",
@@ -309,12 +347,17 @@ fn split_url(text: &str) -> Result<Original<'_>, Reason> {
         host: Some(checked_host(host)?),
         path,
         query,
+        states_method: false,
+        states_path: true,
     })
 }
 
 /// Splits a path from its query. A fragment never reaches a server; where one stands, somebody wants two readers to disagree
 /// (CVE-2026-41059).
 fn split_path(text: &str) -> Result<(&str, Option<&str>), Reason> {
+    if text.len() > MAX_TARGET_BYTES {
+        return Err(Reason::RequestTooLarge);
+    }
     let is_plain = !text
         .chars()
         .any(|character| character.is_control() || character == ' ' || character == '#');
@@ -345,7 +388,6 @@ mod tests {
         );
         assert_eq!(split_url("http://a").unwrap().path, "/");
         assert!(split_url("http://[::1]:8080/").is_ok() && split_url("http://my_app/").is_ok());
-        assert_eq!(split_url("http://a?x").unwrap().query, Some("x"));
         for text in [
             "",
             "/path",
@@ -363,6 +405,10 @@ mod tests {
             "http://a:/",
             "http://a:b/",
             "http://::1/",
+            "http://a?x",
+            "http://a:80?/admin",
+            "http://.a/",
+            "http://a../",
             "http://[::1/",
             "javascript://a/",
         ] {

@@ -1,12 +1,14 @@
 //! The outer world: HTTP in, HTTP out. The only room that knows actix and the headers of proxies.
 //!
-//! `routes` is the one table of endpoints; `forwarded` reads what a proxy says of the original request, in one place; `answer` asks the
+//! `routes` is the one table of endpoints; `forwarded` reads what a proxy says of the original request, in one place, and `client_address` who sent it; `answer` asks the
 //! gate and records what came of it; `respond` is the only place with status codes; `page` and `accept` serve people; `listen` opens
 //! sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span. It never looks inside a token.
 
 pub mod accept;
 pub mod admin;
 pub mod answer;
+mod client_address;
+mod explain;
 pub mod forwarded;
 pub mod handlers;
 pub mod listen;

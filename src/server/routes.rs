@@ -26,7 +26,8 @@ pub fn admin(config: &mut ServiceConfig) {
         .route("/healthz", reading().to(admin::healthz))
         .route("/readyz", reading().to(admin::readyz))
         .route("/metrics", reading().to(admin::metrics))
-        .route("/keys", reading().to(admin::keys));
+        .route("/keys", reading().to(admin::keys))
+        .route("/explain", web::post().to(admin::explain));
 }
 
 fn reading() -> Route {

@@ -72,11 +72,21 @@ function azureAccessToken(token, parts, keys) {
   if (user) {
     const { oid, upn, name, roles } = user;
     Object.assign(parts.payload, { oid, upn, name, roles, scp: token.scope, sub: pairwise(token.accountId) });
+    if (user.groups.length > MAX_GROUPS) overage(parts.payload, oid);
   } else {
     Object.assign(parts.payload, { idtyp: 'app', oid: token.clientId, roles: words(token.scope) });
   }
   delete parts.payload.scope;
   delete parts.payload.client_id;
+}
+
+// Entra puts no more groups than this into a JWT. With one more, it says where to ask for them instead.
+const MAX_GROUPS = 200;
+
+function overage(payload, oid) {
+  delete payload.groups;
+  payload._claim_names = { groups: 'src1' };
+  payload._claim_sources = { src1: { endpoint: `https://graph.windows.net/${TENANT}/users/${oid}/getMemberObjects` } };
 }
 
 function azureDocuments({ origin, keys }) {

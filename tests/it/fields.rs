@@ -6,6 +6,7 @@ use crate::harness::{Gate, Request, Response, Settings, tokens};
 
 fn ask(gate: &Gate, changes: &Value) -> Response {
     Request::get("/verify")
+        .original("GET", "/")
         .bearer(tokens::with(changes))
         .send(gate.main())
 }

@@ -428,6 +428,8 @@ proptest! {
         is_https in any::<bool>(),
     ) {
         let original = Original {
+            states_method: true,
+            states_path: true,
             method: "GET",
             scheme: Some(if is_https { Scheme::Https } else { Scheme::Http }),
             host: Some(&host),

@@ -36,6 +36,11 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
         Some(original) => exchange.decide(original),
         None => exchange.recognize(target.described),
     };
+    // Where nobody needs to be known, whoever comes here wants to be.
+    let decision = match decision {
+        Ok(permit) if permit.known().is_none() => exchange.recognize(target.described),
+        decision => decision,
+    };
     match decision {
         Ok(permit) => {
             let place = target
@@ -133,6 +138,10 @@ impl<'r> Target<'r> {
         Some(Original {
             host: address.host_str(),
             path: address.path(),
+            // The browser will load it.
+            method: "GET",
+            states_method: true,
+            states_path: true,
             ..self.described
         })
     }

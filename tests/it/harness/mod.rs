@@ -13,6 +13,7 @@ pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod settings;
+pub(crate) mod sign_in;
 pub(crate) mod tls;
 pub(crate) mod tokens;
 pub(crate) mod upstream;

@@ -23,6 +23,11 @@ pub(crate) struct Nginx {
 impl Nginx {
     /// Starts `config/nginx.conf` with its three addresses replaced. `None` when nginx is not installed.
     pub(crate) fn start(gate: &Address, app: u16) -> Option<Self> {
+        Self::start_with(gate, app, &[])
+    }
+
+    /// The same with other words in the config, as people write them: pairs of what is shipped and what stands there instead.
+    pub(crate) fn start_with(gate: &Address, app: u16, edits: &[(&str, &str)]) -> Option<Self> {
         let program = need::program("nginx")?;
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/nginx.conf");
         let mut config = fs::read_to_string(&shipped).expect("config/nginx.conf is shipped");
@@ -42,6 +47,9 @@ impl Nginx {
             "listen 8000;",
             &format!("listen 127.0.0.1:{port};"),
         );
+        for (shipped, tested) in edits {
+            replace(&mut config, shipped, tested);
+        }
         stay_in_folder(&mut config);
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // Started as root, nginx works as `nobody`, who must be able to reach its temporary files.

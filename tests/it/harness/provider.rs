@@ -99,22 +99,38 @@ impl Provider {
         format!("http://{}{path}", self.authority())
     }
 
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The path of the issuer, without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        self.issuer.strip_prefix(&self.url("")).unwrap_or_default()
+    }
+
     /// A signed access token for [`Shape::audience`], fresh from the provider (RFC 6749 §4.4). Its subject is `jwtgate`.
     pub(crate) fn token(&self) -> String {
-        let base = self.issuer.strip_prefix(&self.url("")).unwrap_or_default();
-        let path = format!("{base}{}", self.shape.token_path());
-        let answer = self.send(
-            Request::new("POST", path)
-                .header(
-                    "Authorization",
-                    format!("Basic {}", STANDARD.encode(CLIENT)),
-                )
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .body("grant_type=client_credentials"),
-        );
-        let answer = answer.json();
+        self.token_with("")
+    }
+
+    /// The same with these scopes, joined by `+`.
+    pub(crate) fn token_with(&self, scopes: &str) -> String {
+        let answer = self.ask_for_token(&format!("grant_type=client_credentials&scope={scopes}"));
         let token = answer["access_token"].as_str();
         token.expect("an access token").to_owned()
+    }
+
+    /// What the token endpoint answers to a form.
+    pub(super) fn ask_for_token(&self, form: &str) -> Value {
+        let path = format!("{}{}", self.base(), self.shape.token_path());
+        let request = Request::new("POST", path)
+            .header(
+                "Authorization",
+                format!("Basic {}", STANDARD.encode(CLIENT)),
+            )
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(form);
+        self.send(request).json()
     }
 
     /// Signs with new keys from now on. The old ones stay published unless they are dropped.
@@ -138,11 +154,16 @@ impl Provider {
         self.send(Request::new(method, format!("/__test/{what}")))
     }
 
-    fn send(&self, request: Request) -> Response {
-        let answer = request
+    /// The answer to a request, whatever it is.
+    pub(super) fn send_any(&self, request: Request) -> Response {
+        request
             .host(self.authority())
             .timeout(ANSWER)
-            .send(&Address::parse(self.authority()));
+            .send(&Address::parse(self.authority()))
+    }
+
+    fn send(&self, request: Request) -> Response {
+        let answer = self.send_any(request);
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer
     }

@@ -1,0 +1,43 @@
+//! The address of the client, as a trusted proxy says it.
+
+use std::net::{IpAddr, SocketAddr};
+
+use actix_web::HttpRequest;
+
+use super::live::Live;
+
+/// The address of the client, where a rule asks for it and somebody trustworthy said so. A peer that is no trusted proxy is the client
+/// itself. A trusted one speaks for others: the last address in `X-Forwarded-For` that is not a trusted proxy's own is what the outermost
+/// of them saw, and everything in front of it is what the client claims.
+#[must_use]
+pub(super) fn source(request: &HttpRequest, live: &Live) -> Option<IpAddr> {
+    if !live.gate.policy.asks_for_source() {
+        return None;
+    }
+    let peer = request.peer_addr();
+    if !live.trust.covers(peer) {
+        return peer.map(|peer| peer.ip());
+    }
+    let lines = request.headers().get_all("x-forwarded-for");
+    let mut chain = Vec::new();
+    for line in lines {
+        // One that cannot be read hides what stands in front of it.
+        let text = line.to_str().ok()?;
+        chain.extend(text.split(',').map(|one| address(one.trim())));
+    }
+    for one in chain.into_iter().rev() {
+        let address = one?;
+        if !live.trust.covers(Some((address, 0).into())) {
+            return Some(address);
+        }
+    }
+    None
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let is_bare = || text.parse::<IpAddr>().ok();
+    let in_brackets = || text.strip_prefix('[')?.split(']').next()?.parse().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    is_bare().or_else(with_port).or_else(in_brackets)
+}
