@@ -11,6 +11,7 @@ use crate::gate::headers::Headers;
 use crate::gate::identity::IdentityRules;
 use crate::gate::issuers::{Generation, Issuers, KnownHeaders, Supply};
 use crate::gate::places::ExtractRules;
+use crate::gate::signed_identity::IdentitySigner;
 use crate::gate::{Issuer, State};
 use crate::keys::remote::{Origin, judge_settings};
 use crate::keys::{self, IssuerId, KeySet, Remote, Source};
@@ -55,6 +56,8 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
         .collect();
     let (policy, found) = Policy::compile(config, &names);
     faults.extend(found);
+    let (signer, found) = IdentitySigner::compile(config, &policy.audiences);
+    faults.extend(found);
     let mut issuers = Vec::new();
     let mut remotes = Vec::new();
     for settings in &settings {
@@ -88,6 +91,7 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
             extract: Arc::new(extract),
             policy: Arc::new(policy),
             headers,
+            signer: signer.map(Arc::new),
             max_token_bytes: usize::try_from(config.server.max_token_bytes).unwrap_or(usize::MAX),
             cache: (config.cache.max_bytes > 0)
                 .then(|| Arc::new(TokenCache::new(config.cache.max_bytes))),

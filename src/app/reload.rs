@@ -232,6 +232,9 @@ impl Reloader {
         for (id, keys) in self.retired.replace(&before.gate, &live.gate, plan.overlap) {
             live = live.with_keys(id, &keys).unwrap_or(live);
         }
+        if let (Some(signer), Some(before)) = (&live.gate.signer, &before.gate.signer) {
+            signer.keep_keys_of(before);
+        }
         self.service.live.store(Arc::new(live));
         keyring.start(planned, network, &self.install);
     }

@@ -172,6 +172,8 @@ impl Bound {
         };
         let (main_handle, admin_handle) = (main.handle(), admin.as_ref().map(Server::handle));
         let (main_task, admin_task) = (tokio::spawn(main), admin.map(tokio::spawn));
+        // It ends with the runtime.
+        tokio::spawn(rotate_keys(Arc::clone(&self.service.live)));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
         let reload =
             source.map(|source| start_reloading(source, &self.service, install, self.fixed));
@@ -194,6 +196,22 @@ impl Bound {
         files.iter().for_each(SocketFile::remove);
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Replaces the keys that sign identities when it is time.
+async fn rotate_keys(live: Arc<ArcSwap<Live>>) {
+    const LOOK: Duration = Duration::from_secs(30);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let signer = live.load().gate.signer.clone();
+        match signer.map(|signer| signer.rotate()) {
+            Some(Ok(true)) => tracing::info!("a new key signs identities"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "the key that signs identities cannot be replaced");
+            }
+            Some(Ok(false)) | None => {}
+        }
     }
 }
 

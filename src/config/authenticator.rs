@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Access, Admin, Cache, Identity, IssuerTable, Keys, Log, OneOrMany, RuleTable, Secret, Server,
-    Span,
+    SignedIdentity, Span,
 };
 
 /// Where a token may stand.
@@ -154,6 +154,8 @@ pub struct Config {
     pub admin: Admin,
     /// The headers that tell the application who it is. All of them stand on every 200, empty where the token lacks the claim.
     pub identity: Identity,
+    /// A short-lived JWT that says who it is, signed by jwtgate, in a header of its own.
+    pub signed_identity: SignedIdentity,
     /// The cache of verified tokens.
     pub cache: Cache,
     /// Logs, on standard error.
@@ -202,6 +204,7 @@ impl Default for Config {
             server: Server::default(),
             admin: Admin::default(),
             identity: Identity::default(),
+            signed_identity: SignedIdentity::default(),
             cache: Cache::default(),
             log: Log::default(),
         }

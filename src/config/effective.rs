@@ -186,6 +186,7 @@ impl Config {
     pub fn files(&self) -> Vec<String> {
         let (issuers, _) = self.issuers();
         let mut files: Vec<String> = self.keys.ca_file.iter().cloned().collect();
+        files.extend(items(self.signed_identity.key_files.as_ref()));
         for settings in &issuers {
             let keys = &settings.keys;
             files.extend(items(keys.signing_certificate.as_ref()));

@@ -22,6 +22,7 @@ pub mod reference;
 pub mod rules;
 pub mod schema;
 pub mod server;
+pub mod signed_identity;
 mod unique;
 pub mod value;
 
@@ -38,4 +39,5 @@ pub use load::{Loaded, load};
 pub use log::{Log, LogFormat};
 pub use rules::RuleTable;
 pub use server::{OriginalRequestHeader, Server};
+pub use signed_identity::SignedIdentity;
 pub use value::{OneOrMany, Secret, Span};

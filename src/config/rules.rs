@@ -64,6 +64,9 @@ pub struct RuleTable {
     /// A CEL expression over the request and the token that must be true for the rule to fit. One that fails denies the request.
     #[schemars(example = &"claims.department == 'finance' && request.method == 'GET'")]
     pub when: Option<String>,
+    /// Whom the signed identity is for (`aud`), instead of `signed_identity.audience`: one or a list.
+    #[schemars(example = &"https://orders.internal")]
+    pub audience: Option<OneOrMany>,
     /// What the person or the token must be or have. Every key that is given must hold.
     pub require: ConditionTable,
     /// How the person must have signed in (`acr` claim): one of these. Else they are sent to sign in again that way (RFC 9470).

@@ -21,6 +21,7 @@ pub struct Headers {
     non_ascii: NonAscii,
     max_value: usize,
     max_total: usize,
+    names_admins: bool,
 }
 
 /// What a header carries.
@@ -92,6 +93,7 @@ impl Headers {
             non_ascii: config.identity.non_ascii,
             max_value: bytes(config.identity.max_value_bytes),
             max_total: bytes(config.identity.max_total_bytes),
+            names_admins,
         };
         (headers, faults)
     }
@@ -99,6 +101,11 @@ impl Headers {
     /// The names of the headers that every success carries.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether anybody is named an admin.
+    pub(super) const fn name_admins(&self) -> bool {
+        self.names_admins
     }
 
     /// The names, each with what it carries, as the configuration says it.

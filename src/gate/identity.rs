@@ -8,19 +8,23 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use crate::config::{Config, Fault, GroupOverage, IssuerSettings};
 use crate::jose::{ClaimPath, Claims, NotAPath};
 use crate::policy::{AccessRules, Known, Met, Policy, Subject};
 use crate::reason::Reason;
 
-use super::field::{Field, NoValue, Value};
+use super::field::{Field, NoValue, Value as FieldValue};
 use super::headers::{Carries, Headers};
+use super::signed_identity::{IdentitySigner, Signed};
 use super::username::{USERNAME, Username};
 
 /// How an issuer's claims become an identity.
 #[derive(Clone, Debug)]
 pub struct IdentityRules {
+    /// The issuer's name in the configuration.
+    issuer: String,
     username: Username,
     /// Every field, by its name.
     fields: BTreeMap<String, Field>,
@@ -45,6 +49,8 @@ pub struct Identified {
     pub met: Met,
     /// What expressions may ask, where there are any.
     pub known: Option<Box<Known>>,
+    /// What is kept for signing, where identities are signed.
+    pub signed: Option<Box<Signed>>,
 }
 
 /// Why a verified token gives no identity, or its person may not come in.
@@ -60,6 +66,7 @@ pub struct NoIdentity {
 #[derive(Debug)]
 struct Facts<'c> {
     email: Option<Cow<'c, str>>,
+    name: Option<Cow<'c, str>>,
     groups: Option<Vec<Cow<'c, str>>>,
     scopes: Option<Vec<Cow<'c, str>>>,
     /// Whether the groups stand elsewhere.
@@ -146,6 +153,7 @@ impl IdentityRules {
         }
         let access = AccessRules::compile(&access, &mut faults);
         let rules = username.map(|username| Self {
+            issuer: settings.name.clone(),
             username,
             headers: headers.clone(),
             fields,
@@ -159,14 +167,20 @@ impl IdentityRules {
     ///
     /// # Errors
     /// There is no good username, another claim is not fit for its header, the headers are too large, or the person may not come in.
-    pub fn identify(&self, claims: &Claims<'_>, policy: &Policy) -> Result<Identified, NoIdentity> {
+    pub fn identify(
+        &self,
+        claims: &Claims<'_>,
+        policy: &Policy,
+        signer: Option<&IdentitySigner>,
+    ) -> Result<Identified, NoIdentity> {
         let username = self.username.of(claims)?;
         let shown = self.headers.username(&username)?;
         let mut met = Met::default();
         let mut is_admin = false;
         let mut kept_out = None;
         let mut known = None;
-        if self.access.ask_anything() || policy.asks_of_tokens() {
+        let mut kept = None;
+        if self.access.ask_anything() || policy.asks_of_tokens() || signer.is_some() {
             let facts = self.facts(claims);
             let asks_for_groups = self.access.ask_for_groups() || policy.asks_for_groups();
             if asks_for_groups && facts.is_overage && self.overage == GroupOverage::Refuse {
@@ -175,6 +189,10 @@ impl IdentityRules {
             let subject = facts.subject(&username, claims);
             kept_out = self.access.keeps_out(&subject);
             is_admin = self.access.is_admin(&subject);
+            kept = signer.map(|signer| {
+                let claims = self.signed_claims(&facts, &username, is_admin);
+                Box::new(signer.prepare(&claims))
+            });
             met = policy.requirements.met_by(&subject);
             if policy.has_expressions() {
                 known = Known::of(&subject).map(Box::new);
@@ -210,6 +228,7 @@ impl IdentityRules {
             identity,
             met,
             known,
+            signed: kept,
         })
     }
 
@@ -227,19 +246,53 @@ impl IdentityRules {
         }
     }
 
+    /// What a signed identity says: the same as the headers do, groups filtered as there.
+    fn signed_claims(
+        &self,
+        facts: &Facts<'_>,
+        username: &str,
+        is_admin: bool,
+    ) -> Map<String, Value> {
+        let mut claims = Map::new();
+        claims.insert("sub".to_owned(), username.into());
+        claims.insert("idp".to_owned(), self.issuer.clone().into());
+        if let Some(email) = &facts.email {
+            claims.insert("email".to_owned(), email.as_ref().into());
+        }
+        if let Some(name) = &facts.name {
+            claims.insert("name".to_owned(), name.as_ref().into());
+        }
+        if let Some(groups) = &facts.groups {
+            let filter = self.fields.get("groups").map(|field| &field.filter);
+            let is_shown =
+                |group: &&Cow<'_, str>| filter.is_none_or(|filter| filter.lets_pass(group));
+            let groups = groups.iter().filter(is_shown).map(AsRef::as_ref);
+            claims.insert("groups".to_owned(), groups.collect::<Vec<&str>>().into());
+        }
+        if self.headers.name_admins() {
+            claims.insert(
+                "role".to_owned(),
+                if is_admin { "admin" } else { "user" }.into(),
+            );
+        }
+        claims
+    }
+
     fn facts<'c>(&'c self, claims: &'c Claims<'_>) -> Facts<'c> {
         let value = |name: &str| self.fields.get(name).map(|field| field.value(claims));
         let list = |name: &str| match value(name)? {
-            Ok(Value::List(items)) => Some(items),
-            Ok(Value::Text(text)) => Some(vec![text]),
-            Ok(Value::Absent) => Some(Vec::new()),
+            Ok(FieldValue::List(items)) => Some(items),
+            Ok(FieldValue::Text(text)) => Some(vec![text]),
+            Ok(FieldValue::Absent) => Some(Vec::new()),
             Err(NoValue::WrongType | NoValue::Elsewhere) => None,
         };
+        let text = |name: &str| match value(name) {
+            Some(Ok(FieldValue::Text(text))) => Some(text),
+            _ => None,
+        };
         Facts {
-            email: match value("email") {
-                Some(Ok(Value::Text(text))) => Some(text),
-                _ => None,
-            },
+            email: text("email"),
+            name: text("name"),
             groups: list("groups"),
             scopes: list("scopes"),
             is_overage: value("groups") == Some(Err(NoValue::Elsewhere)),
@@ -314,7 +367,7 @@ mod tests {
         let claims = Claims::parse(claims.as_bytes()).unwrap();
         let identified = rules
             .unwrap()
-            .identify(&claims, &Policy::default())
+            .identify(&claims, &Policy::default(), None)
             .map_err(|why| why.reason)?;
         let identity = identified.identity;
         let text = |value: &Bytes| String::from_utf8(value.to_vec()).unwrap();

@@ -33,6 +33,7 @@ pub mod issuers;
 pub mod places;
 pub mod refusal;
 mod required_claims;
+pub mod signed_identity;
 pub mod state;
 pub mod story;
 mod template;
@@ -44,6 +45,8 @@ pub mod verify;
 mod tests;
 
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::clock::Timestamp;
 use crate::config::TokenSource;
@@ -68,6 +71,8 @@ pub struct Permit {
     known: Option<Admitted>,
     /// The place of the rule that let it pass; `None`: there are no rules.
     rule: Option<usize>,
+    /// Who it is, signed, where that is wanted.
+    signed: Option<Bytes>,
 }
 
 /// Proof that a token is good: only [`admit`] makes one.
@@ -109,10 +114,37 @@ impl Permit {
         self.known.as_ref()
     }
 
+    /// Who it is, signed, where that is wanted and somebody is known.
+    #[must_use]
+    pub const fn signed(&self) -> Option<&Bytes> {
+        self.signed.as_ref()
+    }
+
     /// The place of the rule that let it pass; `None`: there are no rules.
     #[must_use]
     pub const fn rule(&self) -> Option<usize> {
         self.rule
+    }
+}
+
+impl Permit {
+    /// The same with the signed identity, where that is wanted: a header that is promised is never left out.
+    fn with_signature(self, state: &State, now: Timestamp) -> Result<Self, Halt> {
+        let (Some(signer), Some(known)) = (&state.signer, &self.known) else {
+            return Ok(self);
+        };
+        let audience = state.policy.audience_of(self.rule);
+        match signer.sign(&known.verified, audience, now) {
+            Ok(token) => Ok(Self {
+                signed: Some(token),
+                ..self
+            }),
+            Err(reason) => {
+                let detail = format!("the header `{}`", signer.header());
+                let refusal = Refusal::of_known(reason, known.facts(None));
+                Err(refusal.with_detail(detail).into())
+            }
+        }
     }
 }
 
@@ -193,7 +225,11 @@ pub fn decide_on<H: HeaderLines>(
     let admitted = worth(state, presented, now);
     let policy = &*state.policy;
     if policy.rules.is_none() && policy.shadow.is_none() {
-        return Decision::by_token(state, admitted);
+        let mut decision = Decision::by_token(state, admitted);
+        decision.outcome = decision
+            .outcome
+            .and_then(|permit| permit.with_signature(state, now));
+        return decision;
     }
     let proof = Proof::of(&admitted);
     let question = authorize::question(request, proof, now);
@@ -205,7 +241,8 @@ pub fn decide_on<H: HeaderLines>(
     };
     let lookup = lookup(state, &admitted);
     Decision {
-        outcome: outcome(verdict, admitted, presented.ok()),
+        outcome: outcome(verdict, admitted, presented.ok())
+            .and_then(|permit| permit.with_signature(state, now)),
         difference,
         lookup,
         missing,
@@ -220,6 +257,7 @@ impl Decision {
             outcome: admitted.map(|known| Permit {
                 known: Some(known),
                 rule: None,
+                signed: None,
             }),
             difference: None,
             lookup,
@@ -238,6 +276,7 @@ fn outcome(
         (Verdict::Pass { place, is_known }, admitted) => Ok(Permit {
             known: admitted.ok().filter(|_| is_known),
             rule: place,
+            signed: None,
         }),
         (Verdict::NeedsToken(Some((_, rule))), Err(halt)) => Err(halt.by(rule)),
         (Verdict::NeedsToken(None), Err(halt)) => Err(halt),

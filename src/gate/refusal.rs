@@ -117,6 +117,15 @@ impl Refusal {
         }
     }
 
+    /// The same refusal, with more for the log.
+    #[must_use]
+    pub(super) fn with_detail(self, detail: String) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..self
+        }
+    }
+
     /// The same refusal, by this rule.
     #[must_use]
     pub(super) fn by(self, rule: &Arc<Rule>) -> Self {

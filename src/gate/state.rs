@@ -13,6 +13,7 @@ use super::cache::TokenCache;
 use super::headers::Headers;
 use super::issuers::Issuers;
 use super::places::ExtractRules;
+use super::signed_identity::IdentitySigner;
 
 /// The state of the gate. `app` builds it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct State {
     pub policy: Arc<Policy>,
     /// The identity headers.
     pub headers: Headers,
+    /// What signs identities; `None`: off.
+    pub signer: Option<Arc<IdentitySigner>>,
     /// The longest token, in bytes.
     pub max_token_bytes: usize,
     /// Tokens that have been verified; `None`: off.

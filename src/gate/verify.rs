@@ -20,6 +20,7 @@ use super::claim_rules::Validity;
 use super::identity::{Identified, Identity};
 use super::issuers::{Generation, Issuer, Issuers, KnownHeader, Supply};
 use super::refusal::RefusedToken;
+use super::signed_identity::Signed;
 use super::state::State;
 
 /// A token that has been verified: who it speaks of, and for how long. Only [`verify`] makes one.
@@ -84,6 +85,12 @@ impl Verified {
         self.identified.known.as_deref()
     }
 
+    /// What is kept for signing, where identities are signed.
+    #[must_use]
+    pub fn signed(&self) -> Option<&Signed> {
+        self.identified.signed.as_deref()
+    }
+
     /// The memory that it takes, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -91,9 +98,11 @@ impl Verified {
             identity,
             met,
             known,
+            signed,
         } = &self.identified;
         let known = known.as_ref().map_or(0, |known| known.size());
-        size_of::<Self>() + identity.size() + met.size() + known
+        let signed = signed.as_ref().map_or(0, |signed| signed.size());
+        size_of::<Self>() + identity.size() + met.size() + known + signed
     }
 
     /// When it is valid.
@@ -165,7 +174,7 @@ pub fn verify(
         .map_err(refused)?;
     let identified = issuer
         .identity
-        .identify(&claims, &state.policy)
+        .identify(&claims, &state.policy, state.signer.as_deref())
         .map_err(|why| refused(why.reason).with_detail(why.detail))?;
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
@@ -184,7 +193,7 @@ pub(super) fn supposed(
     (place, issuer): (usize, &Issuer),
     claims: &Claims<'_>,
 ) -> Result<Verified, Reason> {
-    let identified = issuer.identity.identify(claims, &state.policy);
+    let identified = issuer.identity.identify(claims, &state.policy, None);
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
         place,

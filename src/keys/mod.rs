@@ -9,6 +9,7 @@
 pub mod demo;
 mod file;
 mod gather;
+pub mod issued;
 pub mod jwks;
 pub mod keyring;
 pub mod known;
@@ -28,6 +29,7 @@ mod wanted;
 #[cfg(test)]
 mod tests;
 
+pub use issued::IssuedKeys;
 pub use keyring::{Keyring, MissingKey, Waited};
 pub use remote::Remote;
 pub use set::{KeySet, Miss};

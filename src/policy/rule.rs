@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::config::rules::{Action, ClaimTestTable, ConditionTable, Scalar};
-use crate::config::{Fault, RuleTable};
+use crate::config::{Fault, OneOrMany, RuleTable};
 
 use super::condition::texts;
 use super::expression::Expression;
@@ -22,6 +22,7 @@ pub struct Rule {
     scopes: Option<Place>,
     authentication: Option<Authentication>,
     pub(super) expression: Option<Expression>,
+    audience: Option<OneOrMany>,
 }
 
 /// How, and how long ago, a person must have signed in (RFC 9470).
@@ -69,6 +70,11 @@ impl Rule {
     #[must_use]
     pub const fn is_for_preflights(&self) -> bool {
         self.route.is_for_preflights()
+    }
+
+    /// Whom the signed identity is for, where it says so.
+    pub(super) const fn audience(&self) -> Option<&OneOrMany> {
+        self.audience.as_ref()
     }
 
     /// How a person must have signed in.
@@ -180,6 +186,7 @@ pub(super) fn compile(
         scopes: requirements.place(&path, &scopes, faults),
         authentication: authentication(at, table, requirements, faults),
         expression: expression(at, table, faults),
+        audience: table.audience.clone(),
     })
 }
 

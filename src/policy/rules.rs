@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
-use crate::config::{Config, Fault, RuleTable};
+use crate::config::{Config, Fault, OneOrMany, RuleTable};
 
 use super::expression::{Failed, Known};
 use super::requirements::{Gathering, Requirements};
@@ -23,6 +23,8 @@ pub struct Policy {
     pub shadow: Option<Rules>,
     /// What all of them want of tokens.
     pub requirements: Requirements,
+    /// The audiences that rules name for signed identities, each once.
+    pub audiences: Vec<OneOrMany>,
     asks_for_source: bool,
     asks_for_groups: bool,
     has_expressions: bool,
@@ -61,6 +63,16 @@ impl Policy {
         let rules = compiled("rules", &config.rules);
         let shadow = compiled("shadow_rules", &config.shadow_rules);
         let requirements = requirements.finish();
+        let mut audiences: Vec<OneOrMany> = Vec::new();
+        for audience in config
+            .rules
+            .iter()
+            .filter_map(|rule| rule.audience.as_ref())
+        {
+            if !audiences.contains(audience) {
+                audiences.push(audience.clone());
+            }
+        }
         let all = || rules.iter().chain(&shadow).flat_map(Rules::all);
         let has_expressions = all().any(|rule| rule.expression.is_some());
         let policy = Self {
@@ -70,8 +82,20 @@ impl Policy {
             rules,
             shadow,
             requirements,
+            audiences,
         };
         (policy, faults)
+    }
+
+    /// The place of the audience of the rule at a place: 0 where it names none, else one more than its place among `audiences`.
+    #[must_use]
+    pub fn audience_of(&self, rule: Option<usize>) -> usize {
+        let rule = self.rules.as_ref().zip(rule);
+        let audience = rule.and_then(|(rules, place)| rules.rules.get(place)?.audience());
+        audience.map_or(0, |audience| {
+            let place = self.audiences.iter().position(|own| own == audience);
+            place.map_or(0, |place| place + 1)
+        })
     }
 
     /// Whether any rule asks for the client's address, as every expression may.

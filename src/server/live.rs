@@ -33,6 +33,8 @@ pub struct Live {
     pub max_header_bytes: usize,
     /// The names of the identity headers, in the order of the gate's values.
     pub identity_headers: Arc<[HeaderName]>,
+    /// The header that carries the signed identity, where there is one.
+    pub signed_header: Option<HeaderName>,
     /// `WWW-Authenticate` in its forms.
     pub challenges: Challenges,
     /// Counters of requests that pass, in the order of the gate's issuers.
@@ -120,6 +122,9 @@ impl Live {
         let allow_counters = issuers
             .map(|issuer| metrics.allow_counters(&issuer.name))
             .collect();
+        // A name that is none has been told by the gate.
+        let signed_header = gate.signer.as_ref().map(|signer| signer.header());
+        let signed_header = signed_header.and_then(|name| HeaderName::try_from(name).ok());
         let rules = gate.policy.rules.iter().flat_map(Rules::all);
         let rule_counters = rules
             .map(|rule| metrics.rules.counter(rule.name()))
@@ -131,6 +136,7 @@ impl Live {
             original_request: config.server.original_request,
             max_header_bytes: usize::try_from(config.server.max_header_bytes).unwrap_or(usize::MAX),
             identity_headers: identity_headers.into(),
+            signed_header,
             challenges,
             allow_counters,
             rule_counters,

@@ -62,9 +62,19 @@ pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
         for name in live.identity_headers.iter() {
             headers.insert(name.clone(), HeaderValue::from_static(""));
         }
+        if let Some(name) = &live.signed_header {
+            headers.insert(name.clone(), HeaderValue::from_static(""));
+        }
         headers.insert(header::CACHE_CONTROL, NO_STORE);
         return response;
     };
+    if let Some(name) = &live.signed_header {
+        let signed = permit.signed().cloned().unwrap_or_default();
+        let Ok(value) = HeaderValue::from_maybe_shared(signed) else {
+            return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        headers.insert(name.clone(), value);
+    }
     let values = known.verified().identity().values();
     for (name, value) in live.identity_headers.iter().zip(values) {
         // The gate lets no control character through, so the value fits; were it otherwise, nobody may pass.
@@ -102,6 +112,20 @@ pub fn sign_in(address: &str, bounces: &str) -> HttpResponse {
         .insert_header((header::LOCATION, address))
         .insert_header((header::SET_COOKIE, bounces));
     finish(&mut builder)
+}
+
+/// The public keys of what is signed here; 404 where nothing is.
+#[must_use]
+pub fn key_set(set: Option<serde_json::Value>) -> HttpResponse {
+    match set {
+        // Short against the time that a key is published before it signs.
+        Some(set) => HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF))
+            .insert_header((header::CONTENT_TYPE, "application/jwk-set+json"))
+            .body(set.to_string()),
+        None => HttpResponse::NotFound().finish(),
+    }
 }
 
 /// The identity, for applications.

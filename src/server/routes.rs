@@ -17,7 +17,8 @@ pub fn main(config: &mut ServiceConfig) {
         // People.
         .route("/sign-in", web::route().to(handlers::sign_in::sign_in))
         // Applications.
-        .route("/userinfo", web::route().to(handlers::userinfo::userinfo));
+        .route("/userinfo", web::route().to(handlers::userinfo::userinfo))
+        .route("/.well-known/jwks.json", reading().to(handlers::jwks::jwks));
 }
 
 /// The admin listener.

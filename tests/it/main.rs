@@ -83,6 +83,7 @@ mod rotation;
 mod rules;
 mod rules_asked;
 mod shapes;
+mod signed_identity;
 mod sources;
 mod spellings;
 mod stated;
