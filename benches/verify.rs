@@ -5,15 +5,16 @@
 
 use std::hint::black_box;
 
-use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{Bencher, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use jwtgate::app;
 use jwtgate::clock::Timestamp;
 use jwtgate::config::{Config, IssuerTable, Secret, TokenSource};
 use jwtgate::gate::{self, Credential, State, cache, verify};
 use jwtgate::jose::signing_key::{PrivateKey, SigningKey};
 use jwtgate::jose::{Algorithm, Compact, Family, HmacSecret, base64url, jwk};
-use jwtgate::request::RawToken;
-use serde_json::json;
+use jwtgate::request::{GivenLines, Original, RawToken, RequestView};
+use serde_json::{Value, json};
 
 const AUDIENCE: &str = "https://app.example.com/";
 const ISSUER: &str = "https://idp.example.com/realms/main";
@@ -171,6 +172,120 @@ fn growth(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What rules cost a request whose token is known: the last rule of all decides, so every one before it is looked at.
+fn rules(criterion: &mut Criterion) {
+    let now = Timestamp::now();
+    let mut group = criterion.benchmark_group("rules");
+    for count in [0, 10, 100, 1000] {
+        let prefixes = |number: usize| json!({ "path_prefix": format!("/area-{number}/admin") });
+        decisions(
+            &mut group,
+            &format!("{count} rules with prefixes"),
+            &numbered(count, prefixes),
+            now,
+        );
+    }
+    for count in [10, 100, 1000] {
+        let mixed = |number: usize| match number % 4 {
+            0 => {
+                json!({ "path_prefix": format!("/area-{number}/admin"), "host": "app.example.com" })
+            }
+            1 => json!({ "path_glob": format!("/area-{number}/*/settings/**") }),
+            2 => json!({ "path": format!("/area-{number}/health"), "method": ["GET", "HEAD"] }),
+            _ => json!({ "path_regex": format!("/area-{number}/v[0-9]+/.*") }),
+        };
+        decisions(
+            &mut group,
+            &format!("{count} rules of all kinds"),
+            &numbered(count, mixed),
+            now,
+        );
+    }
+    let mut signing = Config::default();
+    signing.signed_identity.header = Some("X-Auth-Identity".to_owned());
+    signing.signed_identity.issuer = Some("https://gate.example.com".to_owned());
+    decision(&mut group, "no rule, a signed identity", signing, now);
+    if cfg!(feature = "cel") {
+        let rules = json!([
+            { "action": "require", "when": "claims.department == 'finance' && request.method == 'POST'" },
+            { "action": "require" },
+        ]);
+        decisions(&mut group, "an expression that does not hold", &rules, now);
+    }
+    group.finish();
+}
+
+/// So many rules that do not fit, and one that does.
+fn numbered(count: usize, keys: impl Fn(usize) -> Value) -> Value {
+    let rules = (0..count).map(|number| {
+        let mut rule = if number + 1 == count {
+            json!({})
+        } else {
+            keys(number)
+        };
+        let wanted = json!({ "groups": ["staff", format!("team-{}", number % 10)] });
+        if let Some(rule) = rule.as_object_mut() {
+            rule.insert("action".to_owned(), "require".into());
+            rule.insert("require".to_owned(), wanted);
+        }
+        rule
+    });
+    rules.collect()
+}
+
+fn decisions(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, rules: &Value, now: Timestamp) {
+    let config = Config {
+        rules: serde_json::from_value(rules.clone()).expect("rules"),
+        ..Config::default()
+    };
+    decision(group, name, config, now);
+}
+
+fn decision(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, config: Config, now: Timestamp) {
+    let config = Config {
+        secret: Some(Secret::from("0123456789abcdef0123456789abcdef")),
+        expected_audience: AUDIENCE.into(),
+        ..config
+    };
+    let (state, _, _) = app::compile_gate(&config, now);
+    let state = state.expect("a sound configuration");
+    let secret = HmacSecret::new(b"0123456789abcdef0123456789abcdef".to_vec()).expect("a secret");
+    let key = SigningKey::from_secret(&secret, None).expect("HS256");
+    let claims = json!({
+        "aud": AUDIENCE, "username": "alice", "email": "alice@example.com", "department": "finance",
+        "groups": ["staff", "team-9"], "exp": now.seconds() + 3600,
+    });
+    let token = key.sign(None, "JWT", &claims).expect("a token");
+    let headers = GivenLines(vec![(
+        "authorization".to_owned(),
+        format!("Bearer {token}"),
+    )]);
+    let request = RequestView {
+        headers: &headers,
+        original: Original {
+            method: "GET",
+            scheme: None,
+            host: Some("app.example.com"),
+            path: "/projects/alpha/issues/4711",
+            query: None,
+            states_method: true,
+            states_path: true,
+        },
+        source: None,
+    };
+    assert!(
+        gate::decide(&state, &request, now).outcome.is_ok(),
+        "{name}"
+    );
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            gate::decide(&state, black_box(&request), now)
+                .outcome
+                .is_ok()
+        });
+    });
+}
+
 fn secret(number: usize) -> HmacSecret {
     let bytes = format!("{number:04}-secret-of-a-benchmark-that-is-long-enough");
     HmacSecret::new(bytes.into_bytes()).expect("not empty")
@@ -201,5 +316,5 @@ fn in_turn(bencher: &mut Bencher<'_>, state: &State, tokens: &[String], now: Tim
     });
 }
 
-criterion_group!(benches, algorithms, cached, garbage, growth);
+criterion_group!(benches, algorithms, cached, garbage, growth, rules);
 criterion_main!(benches);

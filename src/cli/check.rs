@@ -89,6 +89,7 @@ fn try_out(arguments: &Arguments, config: &Config) -> anyhow::Result<Exit> {
         bail!("the configuration has faults");
     };
     let mut is_fine = true;
+    let mut all = serde_json::Map::new();
     if let Some(file) = &arguments.token {
         let text = if file == "-" {
             std::io::read_to_string(std::io::stdin().take(MAX_TOKEN))?
@@ -97,10 +98,17 @@ fn try_out(arguments: &Arguments, config: &Config) -> anyhow::Result<Exit> {
                 .with_context(|| format!("cannot read `{}`", file.display()))?;
             std::io::read_to_string(opened.take(MAX_TOKEN))?
         };
-        is_fine &= replay::identity(text.trim(), &compiled.gate)?;
+        let (has_identity, told) = replay::identity(text.trim(), &compiled.gate, arguments.json)?;
+        is_fine &= has_identity;
+        all.insert("identity".to_owned(), told);
     }
     if let Some(file) = &arguments.against {
-        is_fine &= !replay::against(file, &compiled.gate, arguments.json)?;
+        let (has_changed, told) = replay::against(file, &compiled.gate, arguments.json)?;
+        is_fine &= !has_changed;
+        all.extend(told.as_object().cloned().unwrap_or_default());
+    }
+    if arguments.json {
+        print::data(serde_json::Value::Object(all));
     }
     Ok(if is_fine { Exit::Fine } else { Exit::Refused })
 }

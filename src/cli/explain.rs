@@ -12,7 +12,7 @@ use crate::config::fault::{any_stops, joined};
 use crate::config::{Config, TokenSource};
 use crate::gate::story::{STEPS, Story, tell};
 use crate::gate::{Credential, Refusal, State, extract};
-use crate::reason::Reason;
+use crate::reason::{Reason, Step};
 use crate::request::RawToken;
 use crate::server::listen::Address;
 
@@ -59,16 +59,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         bail!("the configuration has faults, so nothing can be judged");
     };
     let given = arguments.request.read()?;
+    let own = given
+        .as_ref()
+        .and_then(|given| token_of(given, &compiled.gate));
     let token = match &given {
         None => Some(arguments.token.read()?),
-        Some(given) => arguments.request.token(&arguments.token, given)?,
+        Some(_) => arguments.request.token(&arguments.token, own.is_some())?,
     };
-    let found = || {
-        let request = given.as_ref()?.view().ok()?;
-        let credential = extract::extract(&compiled.gate.extract, &request).ok()?;
-        String::from_utf8(credential.token().bytes().to_vec()).ok()
-    };
-    let shown = token.clone().or_else(found);
+    let shown = token.clone().or(own);
     let header = shown
         .as_deref()
         .and_then(|token| inspect::parts(token).ok());
@@ -89,13 +87,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     telling.run(arguments.json)
 }
 
+/// The token that stands in a request.
+fn token_of(given: &Given, gate: &State) -> Option<String> {
+    let request = given.view().ok()?;
+    let credential = extract::extract(&gate.extract, &request).ok()?;
+    String::from_utf8(credential.token().bytes().to_vec()).ok()
+}
+
 /// Lets the running service tell.
 fn ask_service(arguments: &Arguments, config: &Config) -> anyhow::Result<Exit> {
     const PATIENCE: Duration = Duration::from_secs(10);
     let given = arguments.request.read()?;
+    let (gate, _, _) = app::compile_gate(config, Timestamp::now());
+    let found = given.as_ref().zip(gate.as_ref());
+    let has_own = found
+        .and_then(|(given, gate)| token_of(given, gate))
+        .is_some();
     let token = match &given {
         None => Some(arguments.token.read()?),
-        Some(given) => arguments.request.token(&arguments.token, given)?,
+        Some(_) => arguments.request.token(&arguments.token, has_own)?,
     };
     let (addresses, _) = Address::parse_all(&config.admin.listen, "admin.listen");
     let Some(address) = addresses.first() else {
@@ -174,20 +184,23 @@ impl Telling<'_> {
         if let Some(given) = self.given {
             print::data(given);
         }
-        // Where a rule lets a request pass without a good token, the steps show what the token is worth.
-        let failed = match &story.outcome {
-            Ok(_) => story.token,
-            Err(refusal) => Some(refusal.reason()),
-        };
+        let refused = story.outcome.as_ref().err().map(Refusal::reason);
+        let by_rule = refused.filter(|reason| reason.step() == Step::Rules);
         for (step, name, meaning) in STEPS {
-            if self.given.is_none() && matches!(name, "token" | "rules") {
+            if self.given.is_none() && matches!(step, Step::Extract | Step::Rules) {
                 continue;
             }
-            let is_passed = story.outcome.is_ok() && name == "rules";
-            let order = failed
-                .filter(|_| !is_passed)
-                .map(|reason| step.cmp(&reason.step()));
+            // A rule may decide whatever the token is worth: each is told for itself.
+            let failed = match (step, refused) {
+                (Step::Rules, None) => None,
+                (Step::Rules, Some(reason)) => by_rule.or(Some(reason)),
+                _ => story.token,
+            };
+            let order = failed.map(|reason| step.cmp(&reason.step()));
             match (order, failed) {
+                (Some(Ordering::Less), Some(reason)) if self.is_unreached(step, reason) => {
+                    print::data(format_args!("  -       {name:<10} not reached"));
+                }
                 (None | Some(Ordering::Less), _) => {
                     print::data(format_args!("  ok      {name:<10} {meaning}"));
                 }
@@ -221,6 +234,13 @@ impl Telling<'_> {
             let rule = difference.rule.as_deref().unwrap_or("no rule");
             print::data(format_args!("the shadow rules would {would} ({rule})"));
         }
+    }
+
+    /// Whether a step in front of the one that failed was left out: with several issuers, `iss` chooses one before anything is verified.
+    fn is_unreached(&self, step: Step, failed: Reason) -> bool {
+        failed == Reason::TokenIssuer
+            && self.gate.issuers.the_only().is_none()
+            && matches!(step, Step::Header | Step::Key | Step::Signature)
     }
 
     fn denied(&self, refusal: &Refusal) {
@@ -275,6 +295,9 @@ fn rules(story: &Story) {
         let name = &rule.name;
         match rule.misfit {
             Some(key) => print::data(format_args!("  -       {name}: `{key}` does not fit")),
+            None if reason == Some(Reason::PolicyExpression) => {
+                print::data(format_args!("  FAILED  {name}: `when` cannot be told"));
+            }
             None if is_unclear => print::data(format_args!("  UNCLEAR {name}: {}", rule.action())),
             None => print::data(format_args!("  decides {name}: {}", rule.action())),
         }

@@ -52,7 +52,7 @@ fn tidy(help: &str) -> String {
 
 fn reasons() -> String {
     let mut page = String::from(
-        "# Reasons for refusals\n\n<!-- Generated from `src/reason.rs`. Do not edit. -->\n\n\
+        "# Reasons for refusals\n\n<!-- Generated from `src/reason/`. Do not edit. -->\n\n\
          Every refusal has one of these codes: in the log (`reason.code`), in the metric `jwtgate_decisions_total` (`reason`) and in\n\
          `jwtgate explain`. They are stable. Outside, all bad tokens look the same.\n\n\
          | code | outside | what happened | what to do |\n|---|---|---|---|\n",

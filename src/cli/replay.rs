@@ -13,7 +13,7 @@ use crate::gate::State;
 use crate::gate::story::{Supposed, suppose};
 use crate::jose::Claims;
 use crate::request::{GivenLines, Original, RequestView};
-use crate::server::forwarded::split_url;
+use crate::server::forwarded::{checked_method, split_url};
 
 use super::{inspect, print};
 
@@ -65,8 +65,8 @@ struct Tally {
     changed: u64,
 }
 
-/// Replays recorded requests, prints what would change, and tells whether anything would.
-pub(super) fn against(file: &Path, gate: &State, as_json: bool) -> anyhow::Result<bool> {
+/// Replays recorded requests, prints what would change (unless it is wanted as JSON), and tells whether anything would.
+pub(super) fn against(file: &Path, gate: &State, as_json: bool) -> anyhow::Result<(bool, Value)> {
     let opened =
         std::fs::File::open(file).with_context(|| format!("cannot read `{}`", file.display()))?;
     let mut tally = Tally::default();
@@ -100,45 +100,47 @@ pub(super) fn against(file: &Path, gate: &State, as_json: bool) -> anyhow::Resul
             changes.push(change(number, &recorded, now, &supposed));
         }
     }
-    report(&tally, &changes, as_json);
-    Ok(tally.changed > 0)
+    if !as_json {
+        report(&tally, &changes);
+    }
+    let told = json!({
+        "requests": tally.requests,
+        "allowed": tally.allowed,
+        "denied": tally.denied,
+        "changes": changes,
+    });
+    Ok((tally.changed > 0, told))
 }
 
-fn report(tally: &Tally, changes: &[Value], as_json: bool) {
-    if as_json {
-        print::data(json!({
-            "requests": tally.requests, "allowed": tally.allowed, "denied": tally.denied, "changes": changes,
-        }));
-    } else {
-        for change in changes {
-            let text = |name: &str| {
-                change
-                    .get(name)
-                    .and_then(Value::as_str)
-                    .unwrap_or("-")
-                    .to_owned()
-            };
-            print::data(format_args!(
-                "line {}: {} {} was {}, would be {} ({}, by {})",
-                change.get("line").unwrap_or(&Value::Null),
-                print::printable(&text("method")),
-                print::printable(&text("url")),
-                text("was"),
-                text("would_be"),
-                text("reason"),
-                text("rule"),
-            ));
-        }
-        let Tally {
-            requests,
-            allowed,
-            denied,
-            changed,
-        } = tally;
+fn report(tally: &Tally, changes: &[Value]) {
+    for change in changes {
+        let text = |name: &str| {
+            change
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or("-")
+                .to_owned()
+        };
         print::data(format_args!(
-            "{requests} recorded requests: {allowed} would pass, {denied} would not; {changed} of them otherwise than recorded"
+            "line {}: {} {} was {}, would be {} ({}, by {})",
+            change.get("line").unwrap_or(&Value::Null),
+            print::printable(&text("method")),
+            print::printable(&text("url")),
+            text("was"),
+            text("would_be"),
+            text("reason"),
+            text("rule"),
         ));
     }
+    let Tally {
+        requests,
+        allowed,
+        denied,
+        changed,
+    } = tally;
+    print::data(format_args!(
+        "{requests} recorded requests: {allowed} would pass, {denied} would not; {changed} of them otherwise than recorded"
+    ));
 }
 
 fn change(line: usize, recorded: &Recorded<'_>, now: Answer, supposed: &Supposed) -> Value {
@@ -163,7 +165,8 @@ fn replay(recorded: &Recorded<'_>, gate: &State) -> anyhow::Result<Supposed> {
     let request = RequestView {
         headers: &headers,
         original: Original {
-            method: &recorded.method,
+            method: checked_method(&recorded.method)
+                .map_err(|reason| anyhow::anyhow!("the method: {}", reason.code()))?,
             states_method: true,
             ..original
         },
@@ -180,9 +183,9 @@ fn replay(recorded: &Recorded<'_>, gate: &State) -> anyhow::Result<Supposed> {
     Ok(suppose(gate, &request, claims, Timestamp::now()))
 }
 
-/// Prints who a token is by this configuration: the identity headers. Signature and time are not asked for. Tells whether there is an
-/// identity.
-pub(super) fn identity(token: &str, gate: &State) -> anyhow::Result<bool> {
+/// Prints who a token is by this configuration (unless it is wanted as JSON): the identity headers. Signature and time are not asked for.
+/// Tells whether there is an identity.
+pub(super) fn identity(token: &str, gate: &State, as_json: bool) -> anyhow::Result<(bool, Value)> {
     let Ok((_, claims)) = inspect::parts(token) else {
         bail!("the token cannot be read\n  hint: `jwtgate inspect` tells more");
     };
@@ -207,19 +210,34 @@ pub(super) fn identity(token: &str, gate: &State) -> anyhow::Result<bool> {
         source: None,
     };
     let supposed = suppose(&state, &request, Some((None, &claims)), Timestamp::now());
-    if let Some(reason) = supposed.reason {
-        print::data(format_args!(
-            "the token gives no identity: {}\n  {}\n  hint:     {}\n",
+    let headers: serde_json::Map<String, Value> = supposed
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
+    let told = json!({
+        "headers": headers,
+        "reason": supposed.reason.map(crate::reason::Reason::code),
+        "detail": supposed.detail,
+    });
+    match supposed.reason {
+        _ if as_json => {}
+        Some(reason) => print::data(format_args!(
+            "the token gives no identity: {}\n  {}\n  detail:   {}\n  hint:     {}\n",
             reason.code(),
             reason.meaning(),
+            supposed.detail.as_deref().unwrap_or("-"),
             reason.hint()
-        ));
-        return Ok(false);
+        )),
+        None => {
+            print::data(
+                "identity headers of the token, whose signature and time were not asked for:",
+            );
+            for (name, value) in &supposed.headers {
+                print::data(format_args!("  {name}: {value}"));
+            }
+            print::data("");
+        }
     }
-    print::data("identity headers of the token, whose signature and time were not asked for:");
-    for (name, value) in &supposed.headers {
-        print::data(format_args!("  {name}: {value}"));
-    }
-    print::data("");
-    Ok(true)
+    Ok((supposed.reason.is_none(), told))
 }

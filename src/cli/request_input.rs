@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use crate::request::{GivenLines, HeaderLines as _, Original, RequestView};
-use crate::server::forwarded::split_url;
+use crate::server::forwarded::{checked_method, split_url};
 
 use super::input::TokenInput;
 
@@ -23,7 +23,12 @@ pub(super) struct RequestInput {
     #[arg(long, value_name = "METHOD", default_value = "GET", requires = "url")]
     method: String,
     /// A header of the original request, as `Name: value`. Others on this machine can see it: give tokens by file or standard input.
-    #[arg(long, value_name = "HEADER", requires = "url")]
+    #[arg(
+        long,
+        value_name = "HEADER",
+        requires = "url",
+        conflicts_with = "request"
+    )]
     header: Vec<String>,
     /// A file with the original request as raw HTTP: request line, headers, an empty line. `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
@@ -52,6 +57,14 @@ impl RequestInput {
     /// The request; `None` where none is given.
     pub(super) fn read(&self) -> anyhow::Result<Option<Given>> {
         let mut given = match (&self.url, &self.request) {
+            (Some(url), _) if url.is_empty() => {
+                bail!(
+                    "the URL is empty\n  hint: write it whole, as in https://app.example.com/path"
+                )
+            }
+            (None, _) if !self.header.is_empty() => {
+                bail!("--header needs --url; a raw request has its own")
+            }
             (Some(url), _) => Given {
                 method: self.method.clone(),
                 url: url.clone(),
@@ -66,19 +79,16 @@ impl RequestInput {
         Ok(Some(given))
     }
 
-    /// The token that is given beside the request; `None`: the request's own counts.
+    /// The token that is given beside the request; `None`: the request's own counts, where it `has_own`.
     pub(super) fn token(
         &self,
         input: &TokenInput,
-        given: &Given,
+        has_own: bool,
     ) -> anyhow::Result<Option<String>> {
         if input.is_named() {
             return input.read().map(Some);
         }
         let reads_request = self.request.as_deref().is_some_and(|file| file == "-");
-        let has_own = ["authorization", "cookie"]
-            .iter()
-            .any(|name| given.headers.lines(name).next().is_some());
         if self.no_token || reads_request || has_own || std::io::stdin().is_terminal() {
             return Ok(None);
         }
@@ -101,15 +111,23 @@ impl Given {
                 states_path: false,
             }
         } else {
+            // Without its query, where a token may stand.
+            let shown = self.url.split('?').next().unwrap_or_default();
+            let shown = super::print::printable(shown);
             let original = split_url(&self.url).map_err(|reason| {
                 anyhow::anyhow!(
-                    "`{}` is no URL that a proxy would pass on ({})\n  hint: write it whole, as in https://app.example.com/path",
-                    self.url,
+                    "`{shown}` is no URL that a proxy would pass on ({})\n  hint: write it whole, as in https://app.example.com/path",
                     reason.code()
                 )
             })?;
+            let method = checked_method(&self.method).map_err(|_| {
+                anyhow::anyhow!(
+                    "`{}` is no method\n  hint: for example GET or POST",
+                    super::print::printable(&self.method)
+                )
+            })?;
             Original {
-                method: &self.method,
+                method,
                 states_method: true,
                 ..original
             }
@@ -186,10 +204,24 @@ fn raw(text: &str) -> anyhow::Result<Given> {
         );
     };
     let headers = headers(lines.filter(|line| !line.is_empty()))?;
-    let url = if target.contains("://") {
+    let is_absolute = ["http://", "https://"].iter().any(|scheme| {
+        target
+            .get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let url = if is_absolute {
         target.to_owned()
+    } else if !target.starts_with('/') {
+        bail!(
+            "the target of the request line is no path\n  hint: the file begins like `GET /path HTTP/1.1`"
+        );
     } else {
-        let host = headers.lines("host").next().map(String::from_utf8_lossy);
+        let mut hosts = headers.lines("host").map(String::from_utf8_lossy);
+        let host = hosts.next();
+        // RFC 9112 §3.2: such a request is refused.
+        if hosts.next().is_some() {
+            bail!("the request has two `Host` lines, which servers refuse");
+        }
         let Some(host) = host else {
             bail!("the request has no `Host`, so nobody knows where it goes");
         };

@@ -10,6 +10,7 @@ use crate::policy::{Known, Policy, Question, Rule, Rules, Ruling, Target};
 use crate::reason::Reason;
 use crate::request::{HeaderLines, RequestView};
 
+use super::refusal::DigestPrefix;
 use super::verify::Verified;
 use super::{Admitted, Halt};
 
@@ -149,6 +150,8 @@ pub struct Difference {
     pub reason: Option<Reason>,
     /// The name of the shadow rule that would have decided.
     pub rule: Option<Arc<str>>,
+    /// The beginning of the token's digest, where there was one.
+    pub digest: Option<DigestPrefix>,
 }
 
 /// What the shadow rules would have done; `None` where they would have done the same.
@@ -172,6 +175,7 @@ pub(super) fn shadow(
         would_pass: matches!(verdict, Verdict::Pass { .. }),
         reason,
         rule: place.and_then(|place| Some(Arc::clone(rules.all().get(place)?.name()))),
+        digest: None,
     })
 }
 

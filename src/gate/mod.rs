@@ -173,7 +173,7 @@ impl Admitted {
         TokenFacts {
             source: self.source,
             issuer: Some(self.verified.shared_issuer()),
-            algorithm: None,
+            algorithm: self.verified.algorithm(),
             kid: None,
             digest: digest.unwrap_or_default(),
         }
@@ -234,7 +234,14 @@ pub fn decide_on<H: HeaderLines>(
     let proof = Proof::of(&admitted);
     let question = authorize::question(request, proof, now);
     let verdict = authorize::ask(policy.rules.as_ref(), &question, proof);
-    let difference = authorize::shadow(policy, &question, proof, verdict);
+    let difference = authorize::shadow(policy, &question, proof, verdict).map(|difference| {
+        // To find the request again.
+        let token = presented.ok().map(Credential::token);
+        Difference {
+            digest: token.map(DigestPrefix::of),
+            ..difference
+        }
+    });
     let missing = match (&verdict, &admitted) {
         (Verdict::Pass { .. }, Err(Halt::KeyMissing(missing, _))) => Some(missing.clone()),
         _ => None,

@@ -156,7 +156,11 @@ impl Refusal {
     /// The same refusal for another reason.
     #[must_use]
     pub fn because(self, reason: Reason) -> Self {
-        Self { reason, ..self }
+        Self {
+            reason,
+            detail: None,
+            ..self
+        }
     }
 
     /// What the log may say of the token; `None` where none was found.

@@ -11,6 +11,7 @@ use crate::reason::{Reason, Step};
 use crate::request::{HeaderLines, RequestView};
 
 use super::authorize::{Proof, Verdict, ask, question};
+use super::identity::NoIdentity;
 use super::issuers::Issuer;
 use super::verify::{payload_of_verified, supposed};
 use super::{Credential, Decision, Difference, Permit, Refusal, State, decide_on, worth};
@@ -119,7 +120,14 @@ pub fn tell<H: HeaderLines>(
                     .identity
                     .with_subject(claims, |subject| wanted(state, rule, subject))
             });
-            parts.unwrap_or_default()
+            let mut parts = parts.unwrap_or_default();
+            let way = rule.authentication().into_iter();
+            let way = way.flat_map(|way| way.parts(verified.met(), verified.signed_in(), now));
+            parts.extend(way.map(|(text, holds)| Wanted {
+                text,
+                holds: Some(holds),
+            }));
+            parts
         }
         _ => Vec::new(),
     };
@@ -148,6 +156,8 @@ pub fn tell<H: HeaderLines>(
 pub struct Supposed {
     /// Why it would not pass; `None`: it would.
     pub reason: Option<Reason>,
+    /// More: a key of the configuration, a header.
+    pub detail: Option<Box<str>>,
     /// The rule that would decide.
     pub rule: Option<String>,
     /// The identity headers, with their values; empty where nobody is known.
@@ -164,7 +174,7 @@ pub fn suppose<H: HeaderLines>(
     now: Timestamp,
 ) -> Supposed {
     let verified = claims.map(|(name, claims)| {
-        let issuer = issuer_of(state, name, claims).ok_or(Reason::TokenIssuer)?;
+        let issuer = issuer_of(state, name, claims).ok_or(NoIdentity::from(Reason::TokenIssuer))?;
         supposed(state, issuer, claims)
     });
     let proof = match &verified {
@@ -187,7 +197,7 @@ pub fn suppose<H: HeaderLines>(
                 .as_ref()
                 .and_then(|verified| verified.as_ref().err());
             (
-                Some(bad.copied().unwrap_or(Reason::TokenMissing)),
+                Some(bad.map_or(Reason::TokenMissing, |why| why.reason)),
                 place(rule),
             )
         }
@@ -199,8 +209,12 @@ pub fn suppose<H: HeaderLines>(
     };
     let text = |value: &bytes::Bytes| String::from_utf8_lossy(value).into_owned();
     let headers = state.headers.names().zip(identity);
+    let why = verified
+        .as_ref()
+        .and_then(|verified| verified.as_ref().err());
     Supposed {
         reason,
+        detail: why.and_then(|why| why.detail.clone()),
         rule,
         headers: headers
             .map(|(name, value)| (name.to_owned(), text(value)))

@@ -17,7 +17,7 @@ use crate::reason::Reason;
 use crate::request::RawToken;
 
 use super::claim_rules::Validity;
-use super::identity::{Identified, Identity};
+use super::identity::{Identified, Identity, NoIdentity};
 use super::issuers::{Generation, Issuer, Issuers, KnownHeader, Supply};
 use super::refusal::RefusedToken;
 use super::signed_identity::Signed;
@@ -27,6 +27,8 @@ use super::state::State;
 #[derive(Debug)]
 pub struct Verified {
     issuer: Arc<str>,
+    /// What it was signed with; `None` where it is only supposed.
+    algorithm: Option<Algorithm>,
     /// The issuer's place in the state, and the keys that it had.
     place: usize,
     generation: Generation,
@@ -47,6 +49,12 @@ impl Verified {
     #[must_use]
     pub fn shared_issuer(&self) -> Arc<str> {
         Arc::clone(&self.issuer)
+    }
+
+    /// What it was signed with.
+    #[must_use]
+    pub const fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
     }
 
     /// The issuer's place among those of the state.
@@ -178,6 +186,7 @@ pub fn verify(
         .map_err(|why| refused(why.reason).with_detail(why.detail))?;
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
+        algorithm: Some(known.algorithm),
         place,
         generation: issuer.generation,
         identified,
@@ -192,13 +201,14 @@ pub(super) fn supposed(
     state: &State,
     (place, issuer): (usize, &Issuer),
     claims: &Claims<'_>,
-) -> Result<Verified, Reason> {
+) -> Result<Verified, NoIdentity> {
     let identified = issuer.identity.identify(claims, &state.policy, None);
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
+        algorithm: None,
         place,
         generation: issuer.generation,
-        identified: identified.map_err(|why| why.reason)?,
+        identified: identified?,
         validity: Validity::always(),
         signed_in: issuer.claims.signed_in(claims),
     })

@@ -48,8 +48,15 @@ impl Condition {
         parts.extend(texts(&at("groups"), table.groups.as_ref(), faults).map(Self::Group));
         parts.extend(domains(&at("domains"), table.domains.as_ref(), faults).map(Self::Domain));
         let scopes = scopes(&at("scopes"), table.scopes.as_ref(), faults);
-        let each = scopes.into_iter().flatten();
-        parts.extend(each.map(|scope| Self::Scope([scope].into_iter().collect())));
+        // In the order of the configuration, in which `explain` tells them.
+        let listed_scopes = scopes
+            .and(table.scopes.as_ref())
+            .map_or(&[][..], OneOrMany::items);
+        parts.extend(
+            listed_scopes
+                .iter()
+                .map(|scope| Self::Scope(Texts::from_iter([scope.as_str().into()]))),
+        );
         let tests = listed(&at("claims"), table.claims.as_deref(), faults);
         for (index, test) in tests.iter().enumerate() {
             let path = at(&format!("claims[{index}]"));

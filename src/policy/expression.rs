@@ -136,6 +136,13 @@ impl Expression {
         })
     }
 
+    /// Whether it may ask for groups: by their name, or among the claims.
+    #[must_use]
+    pub fn asks_for_groups(&self) -> bool {
+        let references = self.program.references();
+        references.has_variable("groups") || references.has_variable("claims")
+    }
+
     /// Whether it is true of a request and its token.
     ///
     /// # Errors

@@ -31,6 +31,12 @@ impl Expression {
         ))
     }
 
+    /// Whether it may ask for groups.
+    #[must_use]
+    pub const fn asks_for_groups(&self) -> bool {
+        match *self {}
+    }
+
     /// Whether it is true.
     ///
     /// # Errors

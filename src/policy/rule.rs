@@ -129,6 +129,24 @@ impl Authentication {
         })
     }
 
+    /// What it wants, in parts, each with whether it holds.
+    #[must_use]
+    pub fn parts(
+        &self,
+        met: &Met,
+        signed_in: Option<SignIn>,
+        now: Timestamp,
+    ) -> Vec<(String, bool)> {
+        let strong = self.is_strong.zip(self.acr_values.as_ref());
+        let strong =
+            strong.map(|(place, values)| (format!("`acr` is one of `{values}`"), met.holds(place)));
+        let recent = self.max_age.map(|age| {
+            let text = format!("signed in (`auth_time`) within {} seconds", age.as_secs());
+            (text, self.is_recent(signed_in, now))
+        });
+        strong.into_iter().chain(recent).collect()
+    }
+
     /// The values of `acr` that are good, separated by blanks, in the order of preference.
     #[must_use]
     pub fn acr_values(&self) -> Option<&str> {

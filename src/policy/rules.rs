@@ -8,7 +8,7 @@ use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
 use crate::config::{Config, Fault, OneOrMany, RuleTable};
 
-use super::expression::{Failed, Known};
+use super::expression::{Expression, Failed, Known};
 use super::requirements::{Gathering, Requirements};
 use super::route::{Fit, Patterns, Reading};
 use super::rule::{self, Rule};
@@ -77,7 +77,12 @@ impl Policy {
         let has_expressions = all().any(|rule| rule.expression.is_some());
         let policy = Self {
             asks_for_source: has_expressions || all().any(|rule| rule.route.asks_for_source()),
-            asks_for_groups: has_expressions || requirements.ask_for_groups(),
+            asks_for_groups: requirements.ask_for_groups()
+                || all().any(|rule| {
+                    rule.expression
+                        .as_ref()
+                        .is_some_and(Expression::asks_for_groups)
+                }),
             has_expressions,
             rules,
             shadow,
@@ -104,7 +109,7 @@ impl Policy {
         self.asks_for_source
     }
 
-    /// Whether any rule asks for groups, as every expression may.
+    /// Whether any rule asks for groups, as an expression over claims may.
     #[must_use]
     pub const fn asks_for_groups(&self) -> bool {
         self.asks_for_groups
@@ -222,21 +227,32 @@ impl Rules {
         numbered
             .take(decided.saturating_add(1))
             .map(|(place, rule)| {
-                let misfit = (place != decided).then(|| {
-                    let other = rule.route.misfit(question);
-                    let when = rule
-                        .expression
-                        .as_ref()
-                        .map(|when| when.holds(question, known));
-                    match (other, when) {
-                        (Some(key), _) => key,
-                        (None, Some(Ok(false))) => "when",
-                        (None, _) => "path",
-                    }
-                });
+                let misfit = (place != decided).then(|| self.misfit(rule, question));
                 (rule, misfit)
             })
             .collect()
+    }
+
+    /// The key of a rule that does not fit.
+    fn misfit(&self, rule: &Rule, question: &Question<'_>) -> &'static str {
+        if let Some(key) = rule.route.misfit(question) {
+            return key;
+        }
+        let fits = |path: &str| {
+            let matches = self.patterns.matches(path);
+            let reading = Reading::Path(path);
+            rule.route
+                .fit(question, reading, |place| matches.matched(place))
+                == Fit::Yes
+        };
+        match &question.target.path {
+            Path::Plain(path) if !fits(path) => "path",
+            Path::Several(readings) if !readings.iter().any(|path| fits(path)) => "path",
+            Path::Several(readings) if !readings.iter().all(|path| fits(path)) => {
+                "path (in one of its readings)"
+            }
+            _ => "when",
+        }
     }
 
     /// Every rule.

@@ -162,19 +162,30 @@ impl<'r> Exchange<'r> {
             .as_ref()
             .filter(|_| self.attempt.is_first)
         {
-            self.compare(difference);
+            self.compare(difference, &decision.outcome);
         }
         decision.outcome
     }
 
     /// One log line for each request that the shadow rules would have treated otherwise.
-    fn compare(&self, difference: &Difference) {
+    fn compare(&self, difference: &Difference, real: &Result<Permit, Halt>) {
         let rule = difference.rule.as_deref().unwrap_or(NONE);
         self.service
             .metrics
             .rules
             .differed(rule, difference.would_pass);
+        let rules = self.live.gate.policy.rules.as_ref();
+        let decided = match real {
+            Ok(permit) => rules
+                .zip(permit.rule())
+                .and_then(|(rules, place)| rules.all().get(place))
+                .map(|rule| rule.name()),
+            Err(halt) => halt.refusal().rule().map(crate::policy::Rule::name),
+        };
         tracing::info!(
+            token.digest = %difference.digest.map_or_else(|| NONE.to_owned(), |digest| digest.to_string()),
+            rule.name = decided.map_or(NONE, |name| &**name),
+            passes = real.is_ok(),
             shadow.rule = rule,
             shadow.would_pass = difference.would_pass,
             shadow.reason = difference.reason.map_or(NONE, Reason::code),

@@ -12,7 +12,7 @@ use crate::reason::Reason;
 use crate::request::{GivenLines, Original, RawToken, RequestView};
 
 use super::Service;
-use super::forwarded::split_url;
+use super::forwarded::{checked_method, split_url};
 
 /// A request, and perhaps a token that stands for its own.
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ fn told(question: &Question, mut state: State) -> Result<serde_json::Value, Reas
         }
     } else {
         Original {
-            method: &question.method,
+            method: checked_method(&question.method)?,
             states_method: true,
             ..split_url(&question.url)?
         }

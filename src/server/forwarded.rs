@@ -273,7 +273,11 @@ fn stated<'r>(headers: &'r HeaderMap, name: &str) -> Result<Option<&'r str>, Rea
         .transpose()
 }
 
-fn checked_method(text: &str) -> Result<&str, Reason> {
+/// A method, if it is one.
+///
+/// # Errors
+/// [`Reason::RequestMalformed`].
+pub fn checked_method(text: &str) -> Result<&str, Reason> {
     // RFC 9110 §5.6.2: a token; no known method is longer than 16 letters.
     let is_token = (1..=32).contains(&text.len())
         && text

@@ -373,7 +373,6 @@ fn shadow_rules_change_no_answer_and_are_counted_where_they_differ() {
     assert_eq!(gate.records("the shadow rules differ").len(), 3);
 }
 
-// FINDING: `?rd=` is 403 `policy.unknown_path` where rules have paths; see `rules_asked`.
 #[test]
 fn sign_in_asks_the_rules_of_the_place_to_go_to_and_userinfo_asks_none() {
     let gate = Settings::with_sign_in()

@@ -119,8 +119,6 @@ const OPEN: &str = r#"
     path_prefix = "/"
 "#;
 
-// FINDING: with `?rd=`, `judged` in src/server/handlers/sign_in.rs takes host and path from the address, and `states_path` from the
-// request for `/sign-in`, which states none: rules with a path answer 403 `policy.unknown_path`, and nobody can sign in by a link.
 #[test]
 fn a_link_to_sign_in_from_a_page_for_everybody_leads_to_sign_in_and_back() {
     sign_in_leads_there_and_back(|path| {
@@ -133,7 +131,6 @@ fn sign_in_for_a_described_page_for_everybody_leads_to_sign_in_and_back() {
     sign_in_leads_there_and_back(|path| Request::get("/sign-in").original("GET", path));
 }
 
-// FINDING: the same for the method. `judged` leaves it as not stated, although a person who follows a link sends a GET.
 #[test]
 fn a_link_to_sign_in_is_judged_as_the_get_that_follows_it() {
     let rule = "[[rules]]\naction = \"require\"\nmethod = [\"GET\", \"HEAD\"]\n";

@@ -267,7 +267,6 @@ fn what_is_no_plain_domain_is_in_no_domain_and_outside_of_none() {
     }
 }
 
-// FINDING: the parser of hosts decodes `%`, so that such an address is taken for one of the domain. Hosts of rules refuse it, domains do not.
 #[test]
 fn an_encoded_domain_is_in_no_domain_and_outside_of_none() {
     let inside = condition(&json!({ "domains": "example.com" }));

@@ -420,7 +420,6 @@ fn names_that_cannot_tell_a_rule_are_told() {
     assert_eq!(Policy::compile(&config, &[]).1, []);
 }
 
-// FINDING: the fault says that a name does not begin with `rules`, and nothing looks at it: a rule of this name reads as another one in logs.
 #[test]
 fn a_name_that_reads_as_the_place_of_a_rule_is_told() {
     for key in ["rules", "shadow_rules"] {

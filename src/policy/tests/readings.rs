@@ -106,8 +106,6 @@ fn s10_3_other_parts_of_a_route_count_in_every_reading() {
     decide(&rules, NEAR_A, "2");
 }
 
-// FINDING: the bound on what is compared with patterns holds for paths of one reading only: one more dot, and a path of any length is compared,
-// several times.
 #[test]
 fn a_path_too_long_for_patterns_is_ambiguous_whatever_its_readings() {
     let rules = policy(&json!([{ "action": "require", "path_glob": "/**" }]));
@@ -118,8 +116,6 @@ fn a_path_too_long_for_patterns_is_ambiguous_whatever_its_readings() {
     }
 }
 
-// FINDING: full-width letters are made plain only after the cut at `?` and `#`, so that no reading is what a program makes of it that does
-// both: `/admin`.
 #[test]
 fn s10_3_a_full_width_question_mark_cuts_a_path_as_a_plain_one_does() {
     for path in ["/admin%EF%BC%9Fx", "/admin%EF%BC%83x"] {

@@ -1,13 +1,10 @@
-//! Findings: spellings that pass although some backend reads the denied path in them. Each is a decision to be taken; what is taken out
+//! Spellings that pass although some backend reads the denied path in them: each is a decision, with its reason. What is taken out
 //! here must not pass any more, and what stops passing must be taken out.
 
 use std::collections::BTreeSet;
 
 /// A reason, and the spellings that pass for it, as `escape_ascii` shows them.
 type Finding = (&'static str, &'static str);
-
-// FINDING: `/admin%ef%bc%9f` and `/admin%ef%bc%83` (U+FF1F and U+FF03, `?` and `#` of full width) pass: `reduced` in src/policy/target.rs
-// cuts at `?` and `#` before it makes the letters narrow. They are not listed here, so that the tests fail until that is mended.
 
 /// With `path_prefix = "/admin"` denied and everything else allowed. Allow-lists let only a few of these pass.
 const KNOWN: [Finding; 3] = [
