@@ -212,17 +212,7 @@ impl Telling<'_> {
         }
         rules(story);
         match &story.outcome {
-            Ok(permit) => {
-                let whose = if permit.known().is_some() {
-                    ""
-                } else {
-                    " without an identity"
-                };
-                print::data(format_args!("allowed{whose}, with these headers:"));
-                for (name, value) in story.headers(self.gate) {
-                    print::data(format_args!("  {name}: {value}"));
-                }
-            }
+            Ok(permit) => self.allowed(story, permit.known().is_some()),
             Err(refusal) => self.denied(refusal),
         }
         if let Some(difference) = &story.difference {
@@ -233,6 +223,23 @@ impl Telling<'_> {
             };
             let rule = difference.rule.as_deref().unwrap_or("no rule");
             print::data(format_args!("the shadow rules would {would} ({rule})"));
+        }
+    }
+
+    fn allowed(&self, story: &Story, is_known: bool) {
+        let whose = if is_known { "" } else { " without an identity" };
+        print::data(format_args!("allowed{whose}, with these headers:"));
+        for (name, value) in story.headers(self.gate) {
+            print::data(format_args!("  {name}: {value}"));
+        }
+        if let Some(signed) = story.signed(self.gate) {
+            let part = |name: &str| signed.get(name).cloned().unwrap_or_default();
+            print::data(format_args!(
+                "  {}: signed, for {}, until {}",
+                part("header").as_str().unwrap_or_default(),
+                part("aud"),
+                part("exp")
+            ));
         }
     }
 

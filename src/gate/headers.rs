@@ -159,6 +159,13 @@ impl Headers {
         header_value::encode(text, self.non_ascii)
     }
 
+    /// Whether none of these texts holds a control or an invisible character, or others that are refused.
+    pub(super) fn are_fit(&self, texts: &[&str]) -> bool {
+        texts
+            .iter()
+            .all(|text| header_value::encode(text, self.fit()).is_some())
+    }
+
     /// A JSON list, with escapes for what is not ASCII (RFC 8259 §7).
     fn json(&self, items: &[Cow<'_, str>]) -> Option<String> {
         // The same texts are refused as elsewhere: those with control or invisible characters.

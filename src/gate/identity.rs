@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::config::{Config, Fault, GroupOverage, IssuerSettings};
-use crate::jose::{ClaimPath, Claims, NotAPath};
+use crate::jose::{ClaimPath, Claims, Json, NotAPath};
 use crate::policy::{AccessRules, Known, Met, Policy, Subject};
 use crate::reason::Reason;
 
@@ -66,7 +66,6 @@ pub struct NoIdentity {
 #[derive(Debug)]
 struct Facts<'c> {
     email: Option<Cow<'c, str>>,
-    name: Option<Cow<'c, str>>,
     groups: Option<Vec<Cow<'c, str>>>,
     scopes: Option<Vec<Cow<'c, str>>>,
     /// Whether the groups stand elsewhere.
@@ -182,17 +181,20 @@ impl IdentityRules {
         let mut kept = None;
         if self.access.ask_anything() || policy.asks_of_tokens() || signer.is_some() {
             let facts = self.facts(claims);
-            let asks_for_groups = self.access.ask_for_groups() || policy.asks_for_groups();
+            let asks_for_groups =
+                self.access.ask_for_groups() || policy.asks_for_groups() || signer.is_some();
             if asks_for_groups && facts.is_overage && self.overage == GroupOverage::Refuse {
                 return Err(Reason::IdentityOverage.into());
             }
             let subject = facts.subject(&username, claims);
             kept_out = self.access.keeps_out(&subject);
             is_admin = self.access.is_admin(&subject);
-            kept = signer.map(|signer| {
-                let claims = self.signed_claims(&facts, &username, is_admin);
-                Box::new(signer.prepare(&claims))
-            });
+            kept = signer
+                .map(|signer| {
+                    self.signed_claims(&facts, &username, is_admin, claims)
+                        .map(|said| Box::new(signer.prepare(&said)))
+                })
+                .transpose()?;
             met = policy.requirements.met_by(&subject);
             if policy.has_expressions() {
                 known = Known::of(&subject).map(Box::new);
@@ -246,36 +248,57 @@ impl IdentityRules {
         }
     }
 
-    /// What a signed identity says: the same as the headers do, groups filtered as there.
+    /// What a signed identity says: the same as the headers do, groups filtered as there, and what no header may hold refused.
     fn signed_claims(
         &self,
         facts: &Facts<'_>,
         username: &str,
         is_admin: bool,
-    ) -> Map<String, Value> {
-        let mut claims = Map::new();
-        claims.insert("sub".to_owned(), username.into());
-        claims.insert("idp".to_owned(), self.issuer.clone().into());
-        if let Some(email) = &facts.email {
-            claims.insert("email".to_owned(), email.as_ref().into());
+        claims: &Claims<'_>,
+    ) -> Result<Map<String, Value>, NoIdentity> {
+        let unfit = |name: &str| NoIdentity {
+            reason: Reason::IdentityInvalid,
+            detail: Some(format!("the field `{name}`, for the signed identity").into()),
+        };
+        let mut said = Map::new();
+        said.insert("sub".to_owned(), username.into());
+        said.insert("idp".to_owned(), self.issuer.clone().into());
+        for name in ["email", "name"] {
+            match self.fields.get(name).map(|field| field.value(claims)) {
+                Some(Ok(FieldValue::Text(text))) if self.headers.are_fit(&[text.as_ref()]) => {
+                    said.insert(name.to_owned(), text.as_ref().into());
+                }
+                None | Some(Ok(FieldValue::Absent)) => {}
+                Some(_) => return Err(unfit(name)),
+            }
         }
-        if let Some(name) = &facts.name {
-            claims.insert("name".to_owned(), name.as_ref().into());
+        // Whether the address was verified is not ours to leave out.
+        if let Some(is_verified) = claims.get("email_verified") {
+            let is_verified = matches!(is_verified, Json::Bool(true))
+                || is_verified
+                    .as_str()
+                    .is_some_and(|text| text.eq_ignore_ascii_case("true"));
+            said.insert("email_verified".to_owned(), is_verified.into());
         }
-        if let Some(groups) = &facts.groups {
-            let filter = self.fields.get("groups").map(|field| &field.filter);
-            let is_shown =
-                |group: &&Cow<'_, str>| filter.is_none_or(|filter| filter.lets_pass(group));
-            let groups = groups.iter().filter(is_shown).map(AsRef::as_ref);
-            claims.insert("groups".to_owned(), groups.collect::<Vec<&str>>().into());
+        match &facts.groups {
+            Some(groups) => {
+                let filter = self.fields.get("groups").map(|field| &field.filter);
+                let is_shown = |group: &&str| filter.is_none_or(|filter| filter.lets_pass(group));
+                let groups: Vec<&str> = groups.iter().map(AsRef::as_ref).filter(is_shown).collect();
+                if !self.headers.are_fit(&groups) {
+                    return Err(unfit("groups"));
+                }
+                said.insert("groups".to_owned(), groups.into());
+            }
+            // They stand elsewhere, and that shall be ignored.
+            None if facts.is_overage => {}
+            None => return Err(unfit("groups")),
         }
         if self.headers.name_admins() {
-            claims.insert(
-                "role".to_owned(),
-                if is_admin { "admin" } else { "user" }.into(),
-            );
+            let role = if is_admin { "admin" } else { "user" };
+            said.insert("role".to_owned(), role.into());
         }
-        claims
+        Ok(said)
     }
 
     fn facts<'c>(&'c self, claims: &'c Claims<'_>) -> Facts<'c> {
@@ -292,7 +315,6 @@ impl IdentityRules {
         };
         Facts {
             email: text("email"),
-            name: text("name"),
             groups: list("groups"),
             scopes: list("scopes"),
             is_overage: value("groups") == Some(Err(NoValue::Elsewhere)),

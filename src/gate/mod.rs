@@ -188,7 +188,7 @@ pub fn recognize<H: HeaderLines>(
     now: Timestamp,
 ) -> Decision {
     let presented = extract::extract(&state.extract, request);
-    Decision::by_token(state, worth(state, presented, now))
+    Decision::by_token(state, worth(state, presented, now), now)
 }
 
 /// What a presented token is worth.
@@ -225,11 +225,7 @@ pub fn decide_on<H: HeaderLines>(
     let admitted = worth(state, presented, now);
     let policy = &*state.policy;
     if policy.rules.is_none() && policy.shadow.is_none() {
-        let mut decision = Decision::by_token(state, admitted);
-        decision.outcome = decision
-            .outcome
-            .and_then(|permit| permit.with_signature(state, now));
-        return decision;
+        return Decision::by_token(state, admitted, now);
     }
     let proof = Proof::of(&admitted);
     let question = authorize::question(request, proof, now);
@@ -258,13 +254,16 @@ pub fn decide_on<H: HeaderLines>(
 
 impl Decision {
     /// Without rules, every good token passes and nothing else.
-    fn by_token(state: &State, admitted: Result<Admitted, Halt>) -> Self {
+    fn by_token(state: &State, admitted: Result<Admitted, Halt>, now: Timestamp) -> Self {
         let lookup = lookup(state, &admitted);
         Self {
-            outcome: admitted.map(|known| Permit {
-                known: Some(known),
-                rule: None,
-                signed: None,
+            outcome: admitted.and_then(|known| {
+                let permit = Permit {
+                    known: Some(known),
+                    rule: None,
+                    signed: None,
+                };
+                permit.with_signature(state, now)
             }),
             difference: None,
             lookup,

@@ -20,6 +20,9 @@ use crate::reason::Reason;
 use super::header_name;
 use super::verify::Verified;
 
+/// How long a signed identity is valid at least, for a token whose `exp` has passed within the leeway.
+const A_MOMENT: Duration = Duration::from_secs(10);
+
 /// What signs identities.
 #[derive(Debug)]
 pub struct IdentitySigner {
@@ -104,7 +107,7 @@ impl IdentitySigner {
                 .collect(),
             lifetime: settings.lifetime.0,
             rotate_every: settings.rotate_every.0,
-            max_bytes: usize::try_from(config.identity.max_value_bytes).unwrap_or(usize::MAX),
+            max_bytes: usize::try_from(config.identity.max_total_bytes).unwrap_or(usize::MAX),
             keys: ArcSwap::from_pointee(keys),
         });
         (signer, faults)
@@ -122,11 +125,16 @@ impl IdentitySigner {
         self.keys.load().set()
     }
 
-    /// Goes on with the keys of another one, as after a reload: where both were made here, applications see no change.
+    /// Goes on with the keys of another one, as after a reload: where both were made here, applications see no change; else the others stay
+    /// published beside the own.
     pub fn keep_keys_of(&self, other: &Self) {
         let keys = other.keys.load_full();
-        if keys.may_replace(&self.keys.load()) {
+        let own = self.keys.load_full();
+        if keys.may_replace(&own) {
             self.keys.store(keys);
+        } else {
+            // What was signed a moment ago must still be verified.
+            self.keys.store(Arc::new(own.beside(&keys)));
         }
     }
 
@@ -170,11 +178,11 @@ impl IdentitySigner {
         {
             return Ok(made.token.clone());
         }
-        let expires = now.plus(self.lifetime);
-        let expires = verified
-            .validity()
-            .until()
-            .map_or(expires, |until| until.min(expires));
+        let validity = verified.validity();
+        // No longer than the token; one that lives on by the leeway alone gets a moment.
+        let own = validity.expires().map(|own| own.max(now.plus(A_MOMENT)));
+        let limits = [own, validity.until(), Some(now.plus(self.lifetime))];
+        let expires = limits.into_iter().flatten().min().unwrap_or(now);
         let token = self.token(signed, audience, now, expires)?;
         if token.len() > self.max_bytes {
             return Err(Reason::IdentityTooLarge);

@@ -8,7 +8,7 @@ use crate::jose::Claims;
 use crate::policy::target::Path;
 use crate::policy::{Question, Rule};
 use crate::reason::{Reason, Step};
-use crate::request::{HeaderLines, RequestView};
+use crate::request::{HeaderLines, RawToken, RequestView};
 
 use super::authorize::{Proof, Verdict, ask, question};
 use super::identity::NoIdentity;
@@ -184,13 +184,15 @@ pub fn suppose<H: HeaderLines>(
     };
     let question = question(request, proof, now);
     let rules = state.policy.rules.as_ref();
-    let place = |rule: Option<(usize, &std::sync::Arc<Rule>)>| Some(rule?.1.name().to_string());
+    let name_of = |rule: Option<(usize, &std::sync::Arc<Rule>)>| Some(rule?.1.name().to_string());
+    let mut passed = None;
     let (reason, rule) = match ask(rules, &question, proof) {
         Verdict::Pass { place, .. } => {
-            let passed = rules
+            passed = place;
+            let rule = rules
                 .zip(place)
                 .and_then(|(rules, place)| rules.all().get(place));
-            (None, passed.map(|rule| rule.name().to_string()))
+            (None, rule.map(|rule| rule.name().to_string()))
         }
         Verdict::NeedsToken(rule) => {
             let bad = verified
@@ -198,11 +200,20 @@ pub fn suppose<H: HeaderLines>(
                 .and_then(|verified| verified.as_ref().err());
             (
                 Some(bad.map_or(Reason::TokenMissing, |why| why.reason)),
-                place(rule),
+                name_of(rule),
             )
         }
-        Verdict::Refuse(reason, rule) => (Some(reason), place(rule)),
+        Verdict::Refuse(reason, rule) => (Some(reason), name_of(rule)),
     };
+    // What cannot be signed does not pass.
+    let signing = match (&state.signer, &verified) {
+        (Some(signer), Some(Ok(verified))) if reason.is_none() => {
+            let audience = state.policy.audience_of(passed);
+            signer.sign(verified, audience, now).err()
+        }
+        _ => None,
+    };
+    let reason = reason.or(signing);
     let identity = match &verified {
         Some(Ok(verified)) if reason.is_none() => verified.identity().values(),
         _ => &[],
@@ -305,6 +316,19 @@ impl Story {
             .collect()
     }
 
+    /// What was signed: the header, for whom it is, and until when; without the token itself.
+    #[must_use]
+    pub fn signed(&self, state: &State) -> Option<Value> {
+        let token = self.outcome.as_ref().ok()?.signed()?;
+        let payload = payload_of_verified(RawToken::new(token))?;
+        let claims: Value = serde_json::from_slice(&payload).ok()?;
+        Some(json!({
+            "header": state.signer.as_ref()?.header(),
+            "aud": claims.get("aud"),
+            "exp": claims.get("exp"),
+        }))
+    }
+
     /// The story as JSON. Nothing of the token stands in it but what the log of a refusal may hold, and the identity headers.
     #[must_use]
     pub fn json(&self, state: &State) -> Value {
@@ -327,7 +351,7 @@ impl Story {
                     .into_iter()
                     .map(|(name, value)| (name, value.into()))
                     .collect();
-                json!({ "result": "allowed", "headers": headers })
+                json!({ "result": "allowed", "headers": headers, "signed": self.signed(state) })
             }
             Err(refusal) => {
                 let reason = refusal.reason();

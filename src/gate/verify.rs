@@ -202,7 +202,9 @@ pub(super) fn supposed(
     (place, issuer): (usize, &Issuer),
     claims: &Claims<'_>,
 ) -> Result<Verified, NoIdentity> {
-    let identified = issuer.identity.identify(claims, &state.policy, None);
+    let identified = issuer
+        .identity
+        .identify(claims, &state.policy, state.signer.as_deref());
     Ok(Verified {
         issuer: Arc::clone(&issuer.name),
         algorithm: None,

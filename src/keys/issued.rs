@@ -25,6 +25,8 @@ pub struct IssuedKeys {
     current: Arc<IssuedKey>,
     /// Made keys: the next one, and the last one where there was one. Keys from files: all the others.
     others: Vec<Arc<IssuedKey>>,
+    /// Public halves of keys that signed before a reload.
+    retired: Vec<Value>,
     /// When a made key began to sign; `None` for keys from files.
     since: Option<Instant>,
 }
@@ -63,6 +65,7 @@ impl IssuedKeys {
                 algorithm,
                 current,
                 others: keys.collect(),
+                retired: Vec::new(),
                 since: None,
             }),
             None => Self::made(algorithm).map_err(|error| {
@@ -81,6 +84,7 @@ impl IssuedKeys {
             algorithm,
             current: Arc::new(IssuedKey::make(algorithm)?),
             others: vec![Arc::new(IssuedKey::make(algorithm)?)],
+            retired: Vec::new(),
             since: Some(Instant::now()),
         })
     }
@@ -99,6 +103,7 @@ impl IssuedKeys {
             algorithm: self.algorithm,
             current: Arc::clone(next),
             others: vec![Arc::new(made), Arc::clone(&self.current)],
+            retired: Vec::new(),
             since: Some(Instant::now()),
         }))
     }
@@ -122,8 +127,25 @@ impl IssuedKeys {
     #[must_use]
     pub fn set(&self) -> Value {
         let all = std::iter::once(&self.current).chain(&self.others);
-        let keys: Vec<_> = all.map(|key| key.public.clone()).collect();
+        let own = all.map(|key| key.public.clone());
+        let keys: Vec<_> = own.chain(self.retired.iter().cloned()).collect();
         json!({ "keys": keys })
+    }
+
+    /// The same keys, and the public halves of those that signed before a reload, but no older ones.
+    #[must_use]
+    pub fn beside(&self, before: &Self) -> Self {
+        let own = std::iter::once(&self.current).chain(&self.others);
+        let own: Vec<_> = own.map(|key| &key.public).collect();
+        let others = std::iter::once(&before.current).chain(&before.others);
+        let others = others.map(|key| key.public.clone());
+        Self {
+            algorithm: self.algorithm,
+            current: Arc::clone(&self.current),
+            others: self.others.clone(),
+            retired: others.filter(|key| !own.contains(&key)).collect(),
+            since: self.since,
+        }
     }
 }
 

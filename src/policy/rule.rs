@@ -182,6 +182,15 @@ pub(super) fn compile(
         );
         return None;
     };
+    let _ = texts(&format!("{at}.audience"), table.audience.as_ref(), faults);
+    if table.audience.is_some() && !at.starts_with("rules") {
+        faults.push(Fault::new(
+            format!("{at}.audience"),
+            "an audience in a rule that only counts",
+            "keys that decide whether a request passes",
+            "nothing is signed for a shadow rule: give the audience to the rule that decides",
+        ));
+    }
     judge_keys(at, table, action, faults);
     if table.when.is_none() && at.starts_with("rules") {
         judge_reach(at, action, &route, faults);

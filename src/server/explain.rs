@@ -77,7 +77,7 @@ fn told(question: &Question, mut state: State) -> Result<serde_json::Value, Reas
         original,
         source: question.source,
     };
-    let presented = match &question.token {
+    let presented = match question.token.as_ref().filter(|token| !token.is_empty()) {
         Some(token) => {
             let token = RawToken::new(token.trim().as_bytes());
             Ok(Credential::new(token, TokenSource::Header))
