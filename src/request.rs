@@ -53,6 +53,19 @@ pub struct Original<'r> {
     pub states_path: bool,
 }
 
+impl Original<'static> {
+    /// One of which nobody said anything.
+    pub const UNSTATED: Self = Self {
+        method: "GET",
+        scheme: None,
+        host: None,
+        path: "/",
+        query: None,
+        states_method: false,
+        states_path: false,
+    };
+}
+
 /// The scheme of the original request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {

@@ -198,15 +198,7 @@ pub(super) fn identity(token: &str, gate: &State, as_json: bool) -> anyhow::Resu
     let headers = GivenLines::default();
     let request = RequestView {
         headers: &headers,
-        original: Original {
-            method: "GET",
-            scheme: None,
-            host: None,
-            path: "/",
-            query: None,
-            states_method: false,
-            states_path: false,
-        },
+        original: Original::UNSTATED,
         source: None,
     };
     let supposed = suppose(&state, &request, Some((None, &claims)), Timestamp::now());

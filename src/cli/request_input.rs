@@ -101,15 +101,7 @@ impl Given {
     pub(super) fn view(&self) -> anyhow::Result<RequestView<'_, GivenLines>> {
         let nowhere = self.url.is_empty();
         let original = if nowhere {
-            Original {
-                method: "GET",
-                scheme: None,
-                host: None,
-                path: "/",
-                query: None,
-                states_method: false,
-                states_path: false,
-            }
+            Original::UNSTATED
         } else {
             // Without its query, where a token may stand.
             let shown = self.url.split('?').next().unwrap_or_default();

@@ -169,10 +169,11 @@ impl Headers {
     /// A JSON list, with escapes for what is not ASCII (RFC 8259 §7).
     fn json(&self, items: &[Cow<'_, str>]) -> Option<String> {
         // The same texts are refused as elsewhere: those with control or invisible characters.
-        let are_fit = items
-            .iter()
-            .all(|item| header_value::encode(item, self.fit()).is_some());
-        let text = serde_json::to_string(items).ok().filter(|_| are_fit)?;
+        let texts: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+        if !self.are_fit(&texts) {
+            return None;
+        }
+        let text = serde_json::to_string(items).ok()?;
         let mut ascii = String::with_capacity(text.len());
         for character in text.chars() {
             if character.is_ascii() {

@@ -128,8 +128,14 @@ impl Permit {
 }
 
 impl Permit {
-    /// The same with the signed identity, where that is wanted: a header that is promised is never left out.
-    fn with_signature(self, state: &State, now: Timestamp) -> Result<Self, Halt> {
+    /// The same with the signed identity, where that is wanted: a header that is promised is never left out. Where nobody needs to be
+    /// known, one that cannot be signed passes as nobody.
+    fn with_signature(
+        self,
+        state: &State,
+        credential: Option<Credential<'_>>,
+        now: Timestamp,
+    ) -> Result<Self, Halt> {
         let (Some(signer), Some(known)) = (&state.signer, &self.known) else {
             return Ok(self);
         };
@@ -139,9 +145,13 @@ impl Permit {
                 signed: Some(token),
                 ..self
             }),
+            Err(_) if state.policy.is_public(self.rule) => Ok(Self {
+                known: None,
+                ..self
+            }),
             Err(reason) => {
                 let detail = format!("the header `{}`", signer.header());
-                let refusal = Refusal::of_known(reason, known.facts(None));
+                let refusal = Refusal::of_known(reason, known.facts(credential));
                 Err(refusal.with_detail(detail).into())
             }
         }
@@ -188,7 +198,7 @@ pub fn recognize<H: HeaderLines>(
     now: Timestamp,
 ) -> Decision {
     let presented = extract::extract(&state.extract, request);
-    Decision::by_token(state, worth(state, presented, now), now)
+    Decision::by_token(state, worth(state, presented, now), presented.ok(), now)
 }
 
 /// What a presented token is worth.
@@ -225,7 +235,7 @@ pub fn decide_on<H: HeaderLines>(
     let admitted = worth(state, presented, now);
     let policy = &*state.policy;
     if policy.rules.is_none() && policy.shadow.is_none() {
-        return Decision::by_token(state, admitted, now);
+        return Decision::by_token(state, admitted, presented.ok(), now);
     }
     let proof = Proof::of(&admitted);
     let question = authorize::question(request, proof, now);
@@ -245,7 +255,7 @@ pub fn decide_on<H: HeaderLines>(
     let lookup = lookup(state, &admitted);
     Decision {
         outcome: outcome(verdict, admitted, presented.ok())
-            .and_then(|permit| permit.with_signature(state, now)),
+            .and_then(|permit| permit.with_signature(state, presented.ok(), now)),
         difference,
         lookup,
         missing,
@@ -254,7 +264,12 @@ pub fn decide_on<H: HeaderLines>(
 
 impl Decision {
     /// Without rules, every good token passes and nothing else.
-    fn by_token(state: &State, admitted: Result<Admitted, Halt>, now: Timestamp) -> Self {
+    fn by_token(
+        state: &State,
+        admitted: Result<Admitted, Halt>,
+        credential: Option<Credential<'_>>,
+        now: Timestamp,
+    ) -> Self {
         let lookup = lookup(state, &admitted);
         Self {
             outcome: admitted.and_then(|known| {
@@ -263,7 +278,7 @@ impl Decision {
                     rule: None,
                     signed: None,
                 };
-                permit.with_signature(state, now)
+                permit.with_signature(state, credential, now)
             }),
             difference: None,
             lookup,

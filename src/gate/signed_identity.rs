@@ -96,9 +96,8 @@ impl IdentitySigner {
                 "without it, one application could use a person's identity at another one that trusts this gate",
             ));
         }
-        let keys = IssuedKeys::load(settings)
-            .map_err(|fault| faults.push(fault))
-            .ok();
+        let keys = IssuedKeys::load(settings, &mut faults);
+        let keys = keys.map_err(|fault| faults.push(fault)).ok();
         let signer = keys.zip(issuer).map(|(keys, issuer)| Self {
             header: header.to_owned(),
             issuer: issuer.clone(),

@@ -11,6 +11,8 @@ use crate::config::{Fault, OneOrMany};
 use crate::jose::signing_key::{PrivateKey, SigningKey};
 use crate::jose::{Algorithm, jwk, thumbprint};
 
+use super::file::warn_when_world_readable;
+
 /// A key that signs, and its public half.
 pub struct IssuedKey {
     key: SigningKey,
@@ -37,11 +39,11 @@ pub struct IssuedKeys {
 pub struct NoKey;
 
 impl IssuedKeys {
-    /// Reads or makes keys.
+    /// Reads or makes keys. Warnings go to `faults`.
     ///
     /// # Errors
     /// A file cannot be read, holds no private key, or one that does not fit the algorithm.
-    pub fn load(settings: &SignedIdentity) -> Result<Self, Fault> {
+    pub fn load(settings: &SignedIdentity, faults: &mut Vec<Fault>) -> Result<Self, Fault> {
         let name = settings.algorithm.name();
         let Some(algorithm) = Algorithm::from_name(name) else {
             return Err(Fault::new(
@@ -58,6 +60,7 @@ impl IssuedKeys {
         let mut keys = Vec::new();
         for file in files {
             keys.push(Arc::new(read(file, algorithm)?));
+            warn_when_world_readable(file, "signed_identity.key_files", faults);
         }
         let mut keys = keys.into_iter();
         match keys.next() {
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_key_is_published_before_it_signs_and_after_it_did() {
-        let first = IssuedKeys::load(&SignedIdentity::default()).unwrap();
+        let first = IssuedKeys::load(&SignedIdentity::default(), &mut Vec::new()).unwrap();
         let before = kids(&first);
         assert_eq!(before.len(), 2);
         assert!(first.rotated(Duration::from_hours(1)).is_none());
@@ -229,7 +232,7 @@ mod tests {
 
     #[test]
     fn s17_1_private_keys_are_not_published_or_shown() {
-        let keys = IssuedKeys::load(&SignedIdentity::default()).unwrap();
+        let keys = IssuedKeys::load(&SignedIdentity::default(), &mut Vec::new()).unwrap();
         let told = format!("{} {keys:?}", keys.set());
         for member in ["\"d\"", "PRIVATE", "pkcs8"] {
             assert!(!told.contains(member), "{told}");

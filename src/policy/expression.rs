@@ -40,7 +40,7 @@ pub struct Known {
     /// `None` where they cannot be told: whoever asks for them fails.
     groups: Option<Box<dyn Val>>,
     scopes: Option<Box<dyn Val>>,
-    claims: Box<dyn Val>,
+    claims: Option<Box<dyn Val>>,
     size: usize,
 }
 
@@ -190,7 +190,7 @@ impl Known {
             email: subject.email.unwrap_or_default().into(),
             groups,
             scopes,
-            claims: Value::from(members).try_into().ok()?,
+            claims: Value::from(members).try_into().ok(),
             size,
         })
     }
@@ -262,10 +262,10 @@ impl VariableResolver for Variables<'_> {
             "authenticated" => Some(CowVal::owned(CelBool::from(known.is_some()))),
             "username" => Some(text(known.map_or("", |known| &known.username))),
             "email" => Some(text(known.map_or("", |known| &known.email))),
-            "claims" => Some(match known {
-                Some(known) => CowVal::Borrowed(&*known.claims),
-                None => CowVal::Borrowed(&**NO_CLAIMS),
-            }),
+            "claims" => match known {
+                Some(known) => known.claims.as_deref().map(CowVal::Borrowed),
+                None => Some(CowVal::Borrowed(&**NO_CLAIMS)),
+            },
             "groups" => self.list(|known| known.groups.as_deref()),
             "scopes" => self.list(|known| known.scopes.as_deref()),
             _ => None,

@@ -30,12 +30,6 @@ impl Requirements {
         self.0.is_empty()
     }
 
-    /// Whether any of them asks for groups.
-    #[must_use]
-    pub fn ask_for_groups(&self) -> bool {
-        self.0.iter().any(Condition::asks_for_groups)
-    }
-
     /// Which of them a subject meets. What cannot be told is not met.
     #[must_use]
     pub fn met_by(&self, subject: &Subject<'_>) -> Met {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use regex::{RegexSet, RegexSetBuilder, SetMatches};
 
+use crate::config::rules::Action;
 use crate::config::{Config, Fault, OneOrMany, RuleTable};
 
+use super::condition::Condition;
 use super::expression::{Expression, Failed, Known};
 use super::requirements::{Gathering, Requirements};
 use super::route::{Fit, Patterns, Reading};
@@ -75,14 +77,16 @@ impl Policy {
         }
         let all = || rules.iter().chain(&shadow).flat_map(Rules::all);
         let has_expressions = all().any(|rule| rule.expression.is_some());
+        // Of the rules that decide alone: those that only count must not refuse anybody.
+        let asks_for_groups = rules.iter().flat_map(Rules::all).any(|rule| {
+            let expression = rule.expression.as_ref();
+            let mut conditions = rule.wanted().filter_map(|place| requirements.get(place));
+            expression.is_some_and(Expression::asks_for_groups)
+                || conditions.any(Condition::asks_for_groups)
+        });
         let policy = Self {
             asks_for_source: has_expressions || all().any(|rule| rule.route.asks_for_source()),
-            asks_for_groups: requirements.ask_for_groups()
-                || all().any(|rule| {
-                    rule.expression
-                        .as_ref()
-                        .is_some_and(Expression::asks_for_groups)
-                }),
+            asks_for_groups,
             has_expressions,
             rules,
             shadow,
@@ -103,13 +107,21 @@ impl Policy {
         })
     }
 
+    /// Whether the rule at a place needs nobody to be known.
+    #[must_use]
+    pub fn is_public(&self, rule: Option<usize>) -> bool {
+        let rule = self.rules.as_ref().zip(rule);
+        let rule = rule.and_then(|(rules, place)| rules.rules.get(place));
+        rule.is_some_and(|rule| rule.action() == Action::Public)
+    }
+
     /// Whether any rule asks for the client's address, as every expression may.
     #[must_use]
     pub const fn asks_for_source(&self) -> bool {
         self.asks_for_source
     }
 
-    /// Whether any rule asks for groups, as an expression over claims may.
+    /// Whether any rule that decides asks for groups, as an expression over claims may.
     #[must_use]
     pub const fn asks_for_groups(&self) -> bool {
         self.asks_for_groups

@@ -8,7 +8,7 @@ use super::live::Live;
 
 /// The address of the client, where a rule asks for it and somebody trustworthy said so. A peer that is no trusted proxy is the client
 /// itself. A trusted one speaks for others: the last address in `X-Forwarded-For` that is not a trusted proxy's own is what the outermost
-/// of them saw, and everything in front of it is what the client claims.
+/// of them saw, and everything in front of it is what the client claims. Where all of them are trusted, the first one sent the request.
 #[must_use]
 pub(super) fn source(request: &HttpRequest, live: &Live) -> Option<IpAddr> {
     if !live.gate.policy.asks_for_source() {
@@ -25,13 +25,14 @@ pub(super) fn source(request: &HttpRequest, live: &Live) -> Option<IpAddr> {
         let text = line.to_str().ok()?;
         chain.extend(text.split(',').map(|one| address(one.trim())));
     }
+    let mut source = None;
     for one in chain.into_iter().rev() {
-        let address = one?;
-        if !live.trust.covers(Some((address, 0).into())) {
-            return Some(address);
+        source = Some(one?);
+        if !live.trust.covers(source.map(|address| (address, 0).into())) {
+            break;
         }
     }
-    None
+    source
 }
 
 /// An address, with or without a port.

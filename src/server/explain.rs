@@ -56,15 +56,7 @@ fn told(question: &Question, mut state: State) -> Result<serde_json::Value, Reas
     let original = if question.url.is_empty() {
         // Without a request nobody can say what the rules would.
         state.policy = std::sync::Arc::default();
-        Original {
-            method: "GET",
-            scheme: None,
-            host: None,
-            path: "/",
-            query: None,
-            states_method: false,
-            states_path: false,
-        }
+        Original::UNSTATED
     } else {
         Original {
             method: checked_method(&question.method)?,

@@ -507,3 +507,43 @@ fn expressions_are_judged_at_load() {
     faulty("Type{a: 1}");
     faulty("nothing(1)");
 }
+
+#[test]
+fn a_client_among_the_trusted_addresses_is_the_first_of_the_chain() {
+    let gate = Settings::hmac()
+        .server("trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]")
+        .table("[[rules]]\naction = \"public\"\nsource = \"10.7.0.0/16\"")
+        .start();
+    for (chain, expected) in [
+        ("10.7.0.9", 200),
+        ("10.7.0.9, 10.1.0.1", 200),
+        ("10.1.0.1, 10.7.0.9", 403),
+        ("10.7.0.9, 198.51.100.1, 10.1.0.1", 403),
+    ] {
+        let answer = Request::get("/forward-auth")
+            .forwarded("GET", "/x")
+            .header("X-Forwarded-For", chain)
+            .send(gate.main());
+        assert_eq!(answer.status, expected, "{chain}");
+    }
+}
+
+#[test]
+fn shadow_rules_that_ask_for_groups_refuse_nobody_whose_groups_stand_elsewhere() {
+    let settings = Settings::hmac().table(
+        "[identity]\npreset = \"jupyterhub\"\n[[rules]]\naction = \"require\"\nrequire = { users = \"alice\" }",
+    );
+    let overage = with(&json!({"groups": null, "_claim_names": {"groups": "src1"}}));
+    for shadow in [
+        "require = { groups = \"staff\" }",
+        "when = \"'staff' in groups\"",
+    ] {
+        if shadow.starts_with("when") && !cfg!(feature = "cel") {
+            continue;
+        }
+        let table = format!("[[shadow_rules]]\naction = \"require\"\n{shadow}");
+        let gate = settings.clone().table(&table).start();
+        status(&gate, "a.example/", Some(&overage), 200);
+        assert!(gate.wait_for_line("the shadow rules differ"), "{shadow}");
+    }
+}

@@ -330,10 +330,12 @@ fn groups_that_stand_elsewhere_are_no_list_and_refuse_wherever_somebody_asks_for
         script(&gate, "/", Some(&tokens::with(&overage))).status
     };
     assert_eq!(status(""), 200);
+    // A rule that only counts asks, and refuses nobody.
+    let shadow = "[[shadow_rules]]\naction = \"require\"\nrequire = { groups = \"x\" }\n";
+    assert_eq!(status(shadow), 200);
     for tables in [
         "[access]\nblocked_groups = \"x\"\n",
         "[[rules]]\naction = \"require\"\nrequire = { any = [{ groups = \"x\" }, { users = \"alice\" }] }\n",
-        "[[shadow_rules]]\naction = \"require\"\nrequire = { groups = \"x\" }\n",
         "[[rules]]\naction = \"require\"\nrequire = { not = { claims = [{ claim = \"groups\", contains = [\"x\"] }] } }\n",
     ] {
         assert_eq!(status(tables), 403, "{tables}");

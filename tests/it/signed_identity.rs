@@ -268,3 +268,21 @@ fn an_audience_that_says_nothing_is_a_fault() {
         }
     }
 }
+
+#[test]
+fn what_cannot_be_signed_is_refused_with_its_digest_and_passes_as_nobody_where_nobody_is_needed() {
+    let gate = Settings::hmac()
+        .table(SIGNED)
+        .table("[identity]\npreset = \"jupyterhub\"\nmax_total_bytes = 512\n[[rules]]\naction = \"public\"\npath = \"/public\"\n[[rules]]\naction = \"require\"")
+        .start();
+    let groups: Vec<_> = (0..40).map(|number| format!("group-{number:03}")).collect();
+    let token = tokens::with(&json!({"groups": groups}));
+    assert_eq!(ask(&gate, "/", &token).status, 403);
+    let refusal = gate.refusals(1).remove(0).to_string();
+    assert!(refusal.contains("identity.too_large"), "{refusal}");
+    assert!(refusal.contains("X-Auth-Identity"), "{refusal}");
+    assert!(!refusal.contains("00000000"), "{refusal}");
+    let public = ask(&gate, "/public", &token);
+    assert_eq!(signed(&public), "");
+    assert_eq!(public.header("Remote-User"), Some(""));
+}
