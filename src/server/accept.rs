@@ -1,6 +1,6 @@
 //! Who is asking: a person who loads a page, or a program?
 
-use actix_web::http::header::{self, HeaderMap};
+use crate::request::HeaderLines;
 
 /// Whether a missing or `*/*` `Accept` counts as one that takes HTML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,22 +14,22 @@ pub enum Unstated {
 /// Whether the original request loads a page, so that the person may be sent to sign in: `GET` or `HEAD`,
 /// `Sec-Fetch-Mode: navigate` where that header is sent, else an `Accept` with `text/html`; no XHR, no WebSocket.
 #[must_use]
-pub fn is_page_load(method: &str, headers: &HeaderMap, unstated: Unstated) -> bool {
+pub fn is_page_load(method: &str, headers: &impl HeaderLines, unstated: Unstated) -> bool {
     if !matches!(method, "GET" | "HEAD") || is_script(headers) {
         return false;
     }
-    match headers.get("sec-fetch-mode") {
-        Some(mode) => mode.as_bytes().eq_ignore_ascii_case(b"navigate"),
+    match headers.lines("sec-fetch-mode").next() {
+        Some(mode) => mode.eq_ignore_ascii_case(b"navigate"),
         None => takes_html(headers, unstated),
     }
 }
 
 /// Whether the answer should be a page rather than JSON.
 #[must_use]
-pub fn takes_html(headers: &HeaderMap, unstated: Unstated) -> bool {
+pub fn takes_html(headers: &impl HeaderLines, unstated: Unstated) -> bool {
     let ranges: Vec<&str> = headers
-        .get_all(header::ACCEPT)
-        .filter_map(|value| value.to_str().ok())
+        .lines("accept")
+        .filter_map(|value| std::str::from_utf8(value).ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .filter(|range| !range.is_empty())
@@ -51,21 +51,21 @@ pub fn takes_html(headers: &HeaderMap, unstated: Unstated) -> bool {
     })
 }
 
-fn is_script(headers: &HeaderMap) -> bool {
+fn is_script(headers: &impl HeaderLines) -> bool {
     let has = |name: &str, value: &[u8]| {
         headers
-            .get_all(name)
-            .any(|found| found.as_bytes().eq_ignore_ascii_case(value))
+            .lines(name)
+            .any(|found| found.eq_ignore_ascii_case(value))
     };
     has("x-requested-with", b"XMLHttpRequest")
         || has("upgrade", b"websocket")
-        || headers.contains_key("sec-websocket-key")
+        || headers.lines("sec-websocket-key").next().is_some()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
     fn is_page(method: &str, lines: &[(&'static str, &'static str)], unstated: Unstated) -> bool {
         let mut headers = HeaderMap::new();

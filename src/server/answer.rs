@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use actix_web::HttpResponse;
 use actix_web::http::{ConnectionType, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::clock::Timestamp;
 use crate::gate::{self, Decision, Difference, Halt, Lookup, Permit, Refusal};
@@ -16,9 +16,11 @@ use crate::request::{Original, RequestView};
 use crate::telemetry::metrics::Ending;
 
 use super::accept::{Unstated, is_page_load, takes_html};
+use super::asked::{Asked, Lines};
+use super::bounces::Bounces;
 use super::client_address::source;
-use super::forwarded::ActixHeaders;
 use super::live::{Live, Service};
+use super::reply::Reply;
 use super::respond::{self, Audience, Endpoint, Offer};
 
 /// One go at answering a request: the first, or another after keys have been waited for.
@@ -43,25 +45,43 @@ enum Patience {
 
 /// What came of an attempt.
 #[derive(Debug)]
-pub enum Turn {
+pub enum Turn<A> {
     /// The answer.
-    Answer(HttpResponse),
+    Answer(A),
     /// A key is missing that may be had.
     Wait(MissingKey),
 }
 
+impl<A> Turn<A> {
+    /// The same with another form of the answer.
+    pub fn map<B>(self, form: impl FnOnce(A) -> B) -> Turn<B> {
+        match self {
+            Self::Answer(answer) => Turn::Answer(form(answer)),
+            Self::Wait(missing) => Turn::Wait(missing),
+        }
+    }
+}
+
 /// Answers a request, with as many attempts as keys have to be waited for. A panic is caught, counted, and a 503 for this request only:
-/// it is a bug, and never a 200. While the service drains, every answer is the last one of its connection, so that clients go elsewhere by
-/// themselves.
-pub async fn answered(service: &Service, handle: impl Fn(Attempt) -> Turn) -> HttpResponse {
+/// it is a bug, and never a 200.
+pub async fn settled<A>(
+    service: &Service,
+    handle: impl Fn(Attempt) -> Turn<A>,
+    form: impl Fn(Reply) -> A,
+) -> A {
     let mut attempt = Attempt {
         began: Instant::now(),
         is_first: true,
         patience: Patience::MayWait,
     };
-    let mut response = loop {
-        let missing = match caught(service, || handle(attempt)) {
-            Turn::Answer(response) => break response,
+    loop {
+        let turn = catch_unwind(AssertUnwindSafe(|| handle(attempt)));
+        let turn = turn.unwrap_or_else(|_| {
+            service.metrics.panicked();
+            Turn::Answer(form(respond::internal()))
+        });
+        let missing = match turn {
+            Turn::Answer(answer) => return answer,
             Turn::Wait(missing) => missing,
         };
         let waited = service.keyring.wait(&missing, attempt.began.into()).await;
@@ -71,7 +91,16 @@ pub async fn answered(service: &Service, handle: impl Fn(Attempt) -> Turn) -> Ht
             Waited::Again { is_final: true } => Patience::IsOver,
             Waited::NotNow(after) => Patience::NotNow(after),
         };
-    };
+    }
+}
+
+/// The same over HTTP. While the service drains, every answer is the last one of its connection, so that clients go elsewhere by
+/// themselves.
+pub async fn answered(
+    service: &Service,
+    handle: impl Fn(Attempt) -> Turn<HttpResponse>,
+) -> HttpResponse {
+    let mut response = settled(service, handle, Reply::over_http).await;
     if service.is_draining() {
         response
             .head_mut()
@@ -80,36 +109,62 @@ pub async fn answered(service: &Service, handle: impl Fn(Attempt) -> Turn) -> Ht
     response
 }
 
-fn caught(service: &Service, handle: impl FnOnce() -> Turn) -> Turn {
-    catch_unwind(AssertUnwindSafe(handle)).unwrap_or_else(|_| {
-        service.metrics.panicked();
-        Turn::Answer(respond::internal())
-    })
+/// What came of a check.
+#[derive(Debug)]
+pub enum Checked {
+    /// The request may pass.
+    Pass(Permit),
+    /// It may not, or not yet: what the client is told.
+    Refused(Reply),
+}
+
+/// What every endpoint for proxies has in common. `original` is what the proxy says of the original request, and `names_target` whether
+/// that includes its path: one that it does not name is no place to send people back to.
+pub fn check<H: Lines>(
+    exchange: &Exchange<'_, H>,
+    original: Result<Original<'_>, Reason>,
+    names_target: bool,
+) -> Turn<Checked> {
+    let original = match original {
+        Ok(original) => original,
+        Err(reason) => return Turn::Answer(Checked::Refused(exchange.refuse_unread(reason))),
+    };
+    match exchange.decide(original) {
+        Ok(permit) => {
+            exchange.passed(&permit);
+            Turn::Answer(Checked::Pass(permit))
+        }
+        Err(halt) => exchange
+            .conclude(halt, &original, || {
+                names_target.then(|| exchange.live.returns.of_request(&original))?
+            })
+            .map(Checked::Refused),
+    }
 }
 
 /// One request on its way through the server.
-pub struct Exchange<'r> {
+pub struct Exchange<'r, H> {
     service: &'r Service,
     live: &'r Live,
-    request: &'r HttpRequest,
+    asked: Asked<'r, H>,
     endpoint: Endpoint,
     attempt: Attempt,
 }
 
-impl<'r> Exchange<'r> {
+impl<'r, H: Lines> Exchange<'r, H> {
     /// Begins.
     #[must_use]
     pub fn begin(
         service: &'r Service,
         live: &'r Live,
-        request: &'r HttpRequest,
+        asked: Asked<'r, H>,
         endpoint: Endpoint,
         attempt: Attempt,
     ) -> Self {
         Self {
             service,
             live,
-            request,
+            asked,
             endpoint,
             attempt,
         }
@@ -120,8 +175,7 @@ impl<'r> Exchange<'r> {
     /// # Errors
     /// It may not, or not yet.
     pub fn decide(&self, original: Original<'_>) -> Result<Permit, Halt> {
-        let headers = ActixHeaders(self.request.headers());
-        let view = self.view(&headers, original);
+        let view = self.view(original);
         self.take(gate::decide(&self.live.gate, &view, Timestamp::now()))
     }
 
@@ -130,20 +184,18 @@ impl<'r> Exchange<'r> {
     /// # Errors
     /// The token is not good, or its key is missing.
     pub fn recognize(&self, original: Original<'_>) -> Result<Permit, Halt> {
-        let headers = ActixHeaders(self.request.headers());
-        let view = self.view(&headers, original);
+        let view = self.view(original);
         self.take(gate::recognize(&self.live.gate, &view, Timestamp::now()))
     }
 
-    fn view<'v>(
-        &self,
-        headers: &'v ActixHeaders<'v>,
-        original: Original<'v>,
-    ) -> RequestView<'v, ActixHeaders<'v>> {
+    fn view<'v>(&self, original: Original<'v>) -> RequestView<'v, H>
+    where
+        'r: 'v,
+    {
         RequestView {
-            headers,
+            headers: self.asked.headers,
             original,
-            source: source(self.request, self.live),
+            source: source(&self.asked, self.live),
         }
     }
 
@@ -201,7 +253,7 @@ impl<'r> Exchange<'r> {
         halt: Halt,
         original: &Original<'_>,
         address: impl FnOnce() -> Option<url::Url>,
-    ) -> Turn {
+    ) -> Turn<Reply> {
         let refusal = match (halt, self.attempt.patience) {
             (Halt::KeyMissing(missing, _), Patience::MayWait) => return Turn::Wait(missing),
             // Without any key at all the reason is told already.
@@ -215,9 +267,8 @@ impl<'r> Exchange<'r> {
         Turn::Answer(self.refuse(&refusal, original, address))
     }
 
-    /// The answer to a request that may pass.
-    #[must_use]
-    pub fn allow(&self, permit: &Permit, response: HttpResponse) -> HttpResponse {
+    /// Counts a request that may pass.
+    pub fn passed(&self, permit: &Permit) {
         let took = self.attempt.began.elapsed();
         let rule = permit
             .rule()
@@ -233,12 +284,11 @@ impl<'r> Exchange<'r> {
             }
             None => self.service.metrics.allowed_anonymous(took),
         }
-        response
     }
 
     /// The answer to a request whose headers could not even be read.
     #[must_use]
-    pub fn refuse_unread(&self, reason: Reason) -> HttpResponse {
+    pub fn refuse_unread(&self, reason: Reason) -> Reply {
         let refusal = Refusal::without_token(reason);
         self.record(&refusal, Ending::Deny);
         respond::refuse(
@@ -255,15 +305,15 @@ impl<'r> Exchange<'r> {
         refusal: &Refusal,
         original: &Original<'_>,
         address: impl FnOnce() -> Option<url::Url>,
-    ) -> HttpResponse {
+    ) -> Reply {
         let reason = refusal.reason();
         let location = self.location(refusal, original, address);
-        let bounces = location.as_ref().map(|_| Bounces::read(self.request));
+        let bounces = location.as_ref().map(|_| Bounces::read(self.asked.headers));
         let redirects = matches!(self.endpoint, Endpoint::ForwardAuth | Endpoint::SignIn);
         match (&location, bounces) {
             (Some(location), Some(bounces)) if redirects && !bounces.are_too_many() => {
                 self.record(refusal, Ending::SignIn);
-                respond::sign_in(location, &bounces.next().cookie())
+                respond::sign_in(location, bounces.next().cookie())
             }
             _ => {
                 let status = respond::status(self.endpoint, reason);
@@ -303,7 +353,7 @@ impl<'r> Exchange<'r> {
             return None;
         }
         let unstated = self.unstated();
-        if !is_page_load(original.method, self.request.headers(), unstated) {
+        if !is_page_load(original.method, self.asked.headers, unstated) {
             return None;
         }
         let wanted = refusal.rule().and_then(|rule| rule.authentication());
@@ -323,7 +373,7 @@ impl<'r> Exchange<'r> {
     }
 
     fn audience(&self) -> Audience {
-        if takes_html(self.request.headers(), self.unstated()) {
+        if takes_html(self.asked.headers, self.unstated()) {
             Audience::Person
         } else {
             Audience::Program
@@ -346,7 +396,7 @@ impl<'r> Exchange<'r> {
         if let Some(rule) = rule {
             self.service.metrics.rules.refused(rule.name(), ending);
         }
-        let peer = self.request.peer_addr().map(|peer| peer.ip());
+        let peer = self.asked.peer.map(|peer| peer.ip());
         let hint = match reason {
             Reason::ProxyUntrusted => Some(peer.map_or_else(
                 || "add `unix` to `server.trusted_proxies` if this is your proxy".to_owned(),
@@ -389,90 +439,10 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// How often a browser was sent to sign in within the last minute: a short cookie, so that a browser that comes back without a
-/// token each time sees a page in the end, and no endless loop. A client that forges it harms only itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bounces {
-    count: u32,
-    since: i64,
-    now: i64,
-}
-
-const BOUNCE_COOKIE: &str = "jwtgate_bounces";
-const MAX_BOUNCES: u32 = 3;
-const BOUNCE_WINDOW: i64 = 60;
-
-impl Bounces {
-    fn read(request: &HttpRequest) -> Self {
-        let now = Timestamp::now().seconds();
-        let cookies = request.headers().get_all("cookie");
-        let name = BOUNCE_COOKIE.as_bytes();
-        let value = cookies
-            .flat_map(|line| line.as_bytes().split(|&byte| byte == b';'))
-            .find_map(|pair| pair.trim_ascii().strip_prefix(name)?.strip_prefix(b"="));
-        Self::parse(value.and_then(|value| std::str::from_utf8(value).ok()), now)
-    }
-
-    fn parse(value: Option<&str>, now: i64) -> Self {
-        let parsed = value.and_then(|value| {
-            let (count, since) = value.split_once('.')?;
-            Some((count.parse().ok()?, since.parse().ok()?))
-        });
-        match parsed {
-            Some((count, since)) if (0..BOUNCE_WINDOW).contains(&now.saturating_sub(since)) => {
-                Self { count, since, now }
-            }
-            _ => Self {
-                count: 0,
-                since: now,
-                now,
-            },
-        }
-    }
-
-    const fn are_too_many(self) -> bool {
-        self.count >= MAX_BOUNCES
-    }
-
-    const fn next(self) -> Self {
-        Self {
-            count: self.count.saturating_add(1),
-            ..self
-        }
-    }
-
-    fn cookie(self) -> String {
-        let left = BOUNCE_WINDOW.saturating_sub(self.now.saturating_sub(self.since));
-        format!(
-            "{BOUNCE_COOKIE}={}.{}; Max-Age={left}; Path=/; HttpOnly; SameSite=Lax",
-            self.count, self.since
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::Arc;
-
-    #[test]
-    fn s11_6_a_browser_is_sent_to_sign_in_three_times_a_minute_at_most() {
-        let mut bounces = Bounces::parse(None, 1000);
-        for second in 1..=3 {
-            assert!(!bounces.are_too_many());
-            let cookie = bounces.next().cookie();
-            let value = cookie.split([';', '=']).nth(1).unwrap().to_owned();
-            bounces = Bounces::parse(Some(&value), 1000 + second);
-        }
-        assert!(bounces.are_too_many());
-        assert!(!Bounces::parse(Some("3.1000"), 1060).are_too_many());
-        for forged in ["", "x", "9", "9.x", "-1.1000", "99999999999.1000", "3.5000"] {
-            assert!(
-                !Bounces::parse(Some(forged), 1001).are_too_many(),
-                "{forged}"
-            );
-        }
-    }
 
     #[test]
     fn s16_6_a_panic_is_a_503_of_this_request_only_and_is_counted() {
@@ -487,10 +457,12 @@ mod tests {
         let (live, _) = Live::compile(&config, gate.unwrap(), returns, &metrics);
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(live.unwrap()));
         let service = Service::new(live, Arc::default(), metrics);
-        let Turn::Answer(response) = caught(&service, || panic!("on purpose")) else {
-            panic!("a panic is not waited for");
-        };
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let panics = |_| -> Turn<Reply> { panic!("on purpose") };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let reply = runtime
+            .unwrap()
+            .block_on(settled(&service, panics, |reply| reply));
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
         let metrics = service.metrics.render().unwrap();
         assert!(metrics.contains("jwtgate_panics_total 1"));
     }

@@ -2,27 +2,26 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use actix_web::HttpRequest;
-
+use super::asked::{Asked, Lines};
 use super::live::Live;
 
 /// The address of the client, where a rule asks for it and somebody trustworthy said so. A peer that is no trusted proxy is the client
 /// itself. A trusted one speaks for others: the last address in `X-Forwarded-For` that is not a trusted proxy's own is what the outermost
 /// of them saw, and everything in front of it is what the client claims. Where all of them are trusted, the first one sent the request.
 #[must_use]
-pub(super) fn source(request: &HttpRequest, live: &Live) -> Option<IpAddr> {
+pub(super) fn source<H: Lines>(asked: &Asked<'_, H>, live: &Live) -> Option<IpAddr> {
     if !live.gate.policy.asks_for_source() {
         return None;
     }
-    let peer = request.peer_addr();
-    if !live.trust.covers(peer) {
-        return peer.map(|peer| peer.ip());
+    let nearest = asked.client.or(asked.peer);
+    if !live.trust.covers(nearest) {
+        return nearest.map(|nearest| nearest.ip());
     }
-    let lines = request.headers().get_all("x-forwarded-for");
+    let lines = asked.headers.lines("x-forwarded-for");
     let mut chain = Vec::new();
     for line in lines {
         // One that cannot be read hides what stands in front of it.
-        let text = line.to_str().ok()?;
+        let text = std::str::from_utf8(line).ok()?;
         chain.extend(text.split(',').map(|one| address(one.trim())));
     }
     let mut source = None;
@@ -32,7 +31,8 @@ pub(super) fn source(request: &HttpRequest, live: &Live) -> Option<IpAddr> {
             break;
         }
     }
-    source
+    // Where the protocol names the client, nobody in front of it need be named.
+    source.or_else(|| asked.client.map(|client| client.ip()))
 }
 
 /// An address, with or without a port.

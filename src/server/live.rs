@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 
 use crate::config::{Config, Fault, OriginalRequestHeader};
 use crate::gate::State;
@@ -47,15 +48,15 @@ pub struct Live {
 #[derive(Clone, Debug)]
 pub struct Challenges {
     /// No token was sent: no error code.
-    pub no_token: HeaderValue,
+    pub no_token: Bytes,
     /// The token is not good.
-    pub invalid_token: HeaderValue,
+    pub invalid_token: Bytes,
     /// The credentials are ambiguous.
-    pub invalid_request: HeaderValue,
+    pub invalid_request: Bytes,
     /// The token lacks a scope.
-    pub insufficient_scope: HeaderValue,
+    pub insufficient_scope: Bytes,
     /// The person must sign in again (RFC 9470 §3), without how.
-    pub insufficient_authentication: HeaderValue,
+    pub insufficient_authentication: Bytes,
 }
 
 impl Challenges {
@@ -68,7 +69,8 @@ impl Challenges {
         let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
         let challenge = |error: &str| {
             let text = format!("Bearer realm=\"{quoted}\"{error}");
-            HeaderValue::from_str(&text).map_err(|_| {
+            let is_fit = HeaderValue::from_str(&text).is_ok();
+            is_fit.then(|| Bytes::from(text)).ok_or_else(|| {
                 Fault::new(
                     "server.realm",
                     format!("{realm:?}"),

@@ -1,12 +1,15 @@
 //! The outer world: HTTP in, HTTP out. The only room that knows actix and the headers of proxies.
 //!
-//! `routes` is the one table of endpoints; `forwarded` reads what a proxy says of the original request, in one place, and `client_address` who sent it; `answer` asks the
-//! gate and records what came of it; `respond` is the only place with status codes; `page` and `accept` serve people; `listen` opens
-//! sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span. It never looks inside a token.
+//! `routes` is the one table of endpoints; `asked` is a request whatever protocol brought it, and `reply` an answer before one writes it.
+//! `forwarded` reads what a proxy says of the original request, in one place, and `client_address` who sent it; `answer` asks the
+//! gate and records what came of it; `respond` is the only place with status codes; `page`, `accept` and `bounces` serve people; `listen`
+//! opens sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span. It never looks inside a token.
 
 pub mod accept;
 pub mod admin;
 pub mod answer;
+pub mod asked;
+mod bounces;
 mod client_address;
 mod explain;
 pub mod forwarded;
@@ -14,6 +17,7 @@ pub mod handlers;
 pub mod listen;
 pub mod live;
 pub mod page;
+pub mod reply;
 pub mod respond;
 pub mod routes;
 pub mod serve;

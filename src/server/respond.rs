@@ -6,9 +6,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
 use serde_json::json;
 
 use crate::gate::{Permit, Refusal};
@@ -18,6 +19,7 @@ use crate::reason::{Outward, Reason};
 
 use super::live::Live;
 use super::page::{self, Words};
+use super::reply::Reply;
 
 /// Which endpoint answers; they differ in what their callers understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +44,6 @@ pub enum Audience {
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const X_AUTH_REDIRECT: HeaderName = HeaderName::from_static("x-auth-redirect");
 
 /// How long a client may wait before it asks again when nothing can be decided, in seconds.
 const RETRY_AFTER: &str = "5";
@@ -88,54 +85,69 @@ pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
     response
 }
 
+/// The identity lines of a request that may pass, for protocols other than HTTP: each name once, and an empty value where there is none.
+/// `None`: one that is promised is missing, and nobody may pass.
+#[must_use]
+pub fn identity_lines<'l>(live: &'l Live, permit: &Permit) -> Option<Vec<(&'l str, Bytes)>> {
+    let names = live.identity_headers.iter().map(HeaderName::as_str);
+    let signed = live.signed_header.as_ref().map(HeaderName::as_str);
+    let Some(known) = permit.known() else {
+        let all = names.chain(signed);
+        return Some(all.map(|name| (name, Bytes::new())).collect());
+    };
+    let values = known.verified().identity().values();
+    let mut lines: Vec<_> = names.zip(values.iter().cloned()).collect();
+    if let Some(name) = signed {
+        lines.push((name, permit.signed().cloned()?));
+    }
+    Some(lines)
+}
+
 /// Something inside failed. Without the settings, since they may be what failed.
 #[must_use]
-pub fn internal() -> HttpResponse {
-    HttpResponse::ServiceUnavailable()
-        .insert_header((header::RETRY_AFTER, RETRY_AFTER))
-        .insert_header((header::CACHE_CONTROL, NO_STORE))
-        .finish()
+pub fn internal() -> Reply {
+    Reply::new(StatusCode::SERVICE_UNAVAILABLE)
+        .with("retry-after", RETRY_AFTER)
+        .with("cache-control", "no-store")
 }
 
 /// The person may go on to this address.
 #[must_use]
-pub fn go_to(address: &str) -> HttpResponse {
-    let mut builder = HttpResponse::Found();
-    builder.insert_header((header::LOCATION, address));
-    finish(&mut builder)
+pub fn go_to(address: &str) -> Reply {
+    private(Reply::new(StatusCode::FOUND).with("location", address.to_owned()))
 }
 
 /// The person is sent to sign in.
 #[must_use]
-pub fn sign_in(address: &str, bounces: &str) -> HttpResponse {
-    let mut builder = HttpResponse::Found();
-    builder
-        .insert_header((header::LOCATION, address))
-        .insert_header((header::SET_COOKIE, bounces));
-    finish(&mut builder)
+pub fn sign_in(address: &str, bounces: String) -> Reply {
+    let found = Reply::new(StatusCode::FOUND);
+    private(
+        found
+            .with("location", address.to_owned())
+            .with("set-cookie", bounces),
+    )
 }
 
 /// The public keys of what is signed here; 404 where nothing is.
 #[must_use]
-pub fn key_set(set: Option<serde_json::Value>) -> HttpResponse {
+pub fn key_set(set: Option<serde_json::Value>) -> Reply {
     match set {
         // Short against the time that a key is published before it signs.
-        Some(set) => HttpResponse::Ok()
-            .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF))
-            .insert_header((header::CONTENT_TYPE, "application/jwk-set+json"))
-            .body(set.to_string()),
-        None => HttpResponse::NotFound().finish(),
+        Some(set) => Reply::new(StatusCode::OK)
+            .with("cache-control", "public, max-age=300")
+            .with("x-content-type-options", "nosniff")
+            .with_body("application/jwk-set+json", set.to_string()),
+        None => Reply::new(StatusCode::NOT_FOUND),
     }
 }
 
 /// The identity, for applications.
 #[must_use]
-pub fn identity(json: &serde_json::Value) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CACHE_CONTROL, NO_STORE))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF))
-        .json(json)
+pub fn identity(json: &serde_json::Value) -> Reply {
+    Reply::new(StatusCode::OK)
+        .with("cache-control", "no-store")
+        .with("x-content-type-options", "nosniff")
+        .with_body("application/json", json.to_string())
 }
 
 /// What a refusal can offer a person.
@@ -171,25 +183,36 @@ pub fn refuse(
     refusal: &Refusal,
     audience: Audience,
     offer: Offer<'_>,
-) -> HttpResponse {
+) -> Reply {
     let reason = refusal.reason();
     let status = status(endpoint, reason);
-    let mut builder = HttpResponse::build(status);
+    let mut reply = Reply::new(status);
     if let Some(challenge) = challenge(live, refusal) {
-        builder.insert_header((header::WWW_AUTHENTICATE, challenge));
+        reply = reply.with_line("www-authenticate", &challenge);
     }
     if reason.outward() == Outward::Unavailable {
-        match offer.retry_after.map(|after| after.as_secs() + 1) {
-            Some(seconds) => builder.insert_header((header::RETRY_AFTER, seconds)),
-            None => builder.insert_header((header::RETRY_AFTER, RETRY_AFTER)),
+        reply = match offer.retry_after.map(|after| after.as_secs() + 1) {
+            Some(seconds) => reply.with("retry-after", seconds.to_string()),
+            None => reply.with("retry-after", RETRY_AFTER),
         };
     }
     if endpoint == Endpoint::Verify
         && let Some(address) = offer.sign_in
     {
-        builder.insert_header((X_AUTH_REDIRECT, address));
+        reply = reply.with("x-auth-redirect", address.to_owned());
     }
-    let (title, text) = words(reason, offer);
+    told(reply, words(reason, offer), audience, offer.sign_in)
+}
+
+/// An answer with words, as a page or as problem JSON.
+fn told(
+    reply: Reply,
+    (title, text): (&str, &str),
+    audience: Audience,
+    sign_in: Option<&str>,
+) -> Reply {
+    let status = reply.status;
+    let reply = private(reply).with("x-content-type-options", "nosniff");
     match audience {
         Audience::Program => {
             let body = json!({
@@ -198,25 +221,20 @@ pub fn refuse(
                 "status": status.as_u16(),
                 "detail": text,
             });
-            builder.insert_header((header::CONTENT_TYPE, PROBLEM));
-            with_body(&mut builder, body.to_string())
+            reply.with_body("application/problem+json", body.to_string())
         }
         Audience::Person => {
-            let link = offer.sign_in.map(|address| ("Sign in", address));
+            let link = sign_in.map(|address| ("Sign in", address));
             let markup = page::render(status, Words { title, text, link });
-            builder
-                .insert_header((header::CONTENT_TYPE, HTML))
-                .insert_header((
-                    header::CONTENT_SECURITY_POLICY,
-                    page::content_security_policy(),
-                ));
-            with_body(&mut builder, markup.into_string())
+            reply
+                .with("content-security-policy", page::content_security_policy())
+                .with_body("text/html; charset=utf-8", markup.into_string())
         }
     }
 }
 
 /// The challenge that a refusal carries (RFC 6750 §3, RFC 9470 §3).
-fn challenge(live: &Live, refusal: &Refusal) -> Option<HeaderValue> {
+fn challenge(live: &Live, refusal: &Refusal) -> Option<Bytes> {
     let challenges = &live.challenges;
     let challenge = match refusal.reason().outward() {
         Outward::NoToken => &challenges.no_token,
@@ -233,17 +251,17 @@ fn challenge(live: &Live, refusal: &Refusal) -> Option<HeaderValue> {
 
 /// The challenge of RFC 9470 §3: how, and how recently, the person must have signed in. These stand in the answer on purpose, since the
 /// client has to ask the issuer for them.
-fn sign_in_again(live: &Live, rule: Option<&Rule>) -> HeaderValue {
+fn sign_in_again(live: &Live, rule: Option<&Rule>) -> Bytes {
     let challenge = &live.challenges.insufficient_authentication;
     let wanted = rule.and_then(Rule::authentication);
-    let mut text = challenge.to_str().unwrap_or_default().to_owned();
+    let mut text = String::from_utf8_lossy(challenge).into_owned();
     if let Some(values) = wanted.and_then(Authentication::acr_values) {
         let _ = write!(text, ", acr_values=\"{values}\"");
     }
     if let Some(seconds) = wanted.and_then(Authentication::max_age) {
         let _ = write!(text, ", max_age=\"{seconds}\"");
     }
-    HeaderValue::from_str(&text).unwrap_or_else(|_| challenge.clone())
+    Bytes::from(text)
 }
 
 fn words(reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
@@ -288,17 +306,9 @@ fn words(reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
     }
 }
 
-fn finish(builder: &mut HttpResponseBuilder) -> HttpResponse {
-    builder
-        .insert_header((header::CACHE_CONTROL, NO_STORE))
-        .insert_header((header::REFERRER_POLICY, NO_REFERRER))
-        .finish()
-}
-
-fn with_body(builder: &mut HttpResponseBuilder, body: String) -> HttpResponse {
-    builder
-        .insert_header((header::CACHE_CONTROL, NO_STORE))
-        .insert_header((header::REFERRER_POLICY, NO_REFERRER))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, NO_SNIFF))
-        .body(body)
+/// Nobody keeps it, and nobody hears of the address that it answers.
+fn private(reply: Reply) -> Reply {
+    reply
+        .with("cache-control", "no-store")
+        .with("referrer-policy", "no-referrer")
 }

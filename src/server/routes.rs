@@ -3,6 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Route, guard};
 
+use super::forwarded::EXT_AUTHZ_PREFIX;
 use super::{admin, handlers};
 
 /// The main listener. Every method is taken: Envoy sends the client's own.
@@ -13,6 +14,10 @@ pub fn main(config: &mut ServiceConfig) {
         .route(
             "/forward-auth",
             web::route().to(handlers::forward_auth::forward_auth),
+        )
+        .service(
+            web::scope(EXT_AUTHZ_PREFIX)
+                .default_service(web::route().to(handlers::ext_authz::ext_authz)),
         )
         // People.
         .route("/sign-in", web::route().to(handlers::sign_in::sign_in))

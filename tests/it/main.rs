@@ -45,6 +45,7 @@ mod discovered;
 mod explained;
 mod explained_input;
 mod explained_live;
+mod ext_authz;
 mod fetch_answers;
 mod fetch_safety;
 mod fetch_tls;

@@ -1,24 +1,20 @@
-//! `/forward-auth`: for proxies that pass the whole answer on (Traefik, Caddy). 200, 302, 400, 401, 403 or 503.
+//! `/forward-auth`: for proxies that pass the whole answer on (Traefik, Caddy, HAProxy). 200, 302, 400, 401, 403 or 503.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
-use crate::server::answer::answered;
 use crate::server::forwarded::Dialect;
 use crate::server::respond::Endpoint;
 
-use super::verify::check;
+use super::verify::judged;
 
 /// Answers. The body is never read.
 pub async fn forward_auth(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    answered(&service, |attempt| {
-        check(
-            &request,
-            &service,
-            Endpoint::ForwardAuth,
-            Dialect::Forwarded,
-            attempt,
-        )
-    })
+    judged(
+        &request,
+        &service,
+        Endpoint::ForwardAuth,
+        Dialect::Forwarded,
+    )
     .await
 }

@@ -8,5 +8,5 @@ use crate::server::respond;
 /// Answers.
 pub async fn jwks(service: web::Data<Service>) -> HttpResponse {
     let live = service.live.load();
-    respond::key_set(live.gate.signer.as_ref().map(|signer| signer.key_set()))
+    respond::key_set(live.gate.signer.as_ref().map(|signer| signer.key_set())).over_http()
 }

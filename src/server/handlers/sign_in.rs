@@ -12,8 +12,10 @@ use url::Url;
 use crate::request::Original;
 use crate::server::Service;
 use crate::server::answer::{Attempt, Exchange, Turn, answered};
+use crate::server::asked::Asked;
 use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::live::Live;
+use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
 
 /// Answers.
@@ -21,15 +23,16 @@ pub async fn sign_in(request: HttpRequest, service: web::Data<Service>) -> HttpR
     answered(&service, |attempt| answer(&request, &service, attempt)).await
 }
 
-fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
+fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn<HttpResponse> {
     let live = service.live.load();
-    let exchange = Exchange::begin(service, &live, request, Endpoint::SignIn, attempt);
-    let described = match original(request, Dialect::Original, &live) {
+    let asked = Asked::over_http(request);
+    let exchange = Exchange::begin(service, &live, asked, Endpoint::SignIn, attempt);
+    let described = match original(&asked, Dialect::Original, &live) {
         Ok(original) => original,
-        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason)),
+        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason).over_http()),
     };
     let wanted = wanted(request);
-    let is_described = names_target(request, Dialect::Original);
+    let is_described = names_target(asked.headers, Dialect::Original);
     let target = Target::of(&live, described, is_described, wanted.as_ref());
     // Without a place to go to, only who it is counts.
     let decision = match target.judged() {
@@ -46,13 +49,15 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
             let place = target
                 .address
                 .or_else(|| live.returns.safe_place().cloned());
-            let response = match place {
-                Some(place) => respond::go_to(place.as_str()),
+            exchange.passed(&permit);
+            Turn::Answer(match place {
+                Some(place) => respond::go_to(place.as_str()).over_http(),
                 None => respond::allow(&live, &permit),
-            };
-            Turn::Answer(exchange.allow(&permit, response))
+            })
         }
-        Err(halt) => exchange.conclude(halt, &target.described, || target.address.clone()),
+        Err(halt) => exchange
+            .conclude(halt, &target.described, || target.address.clone())
+            .map(Reply::over_http),
     }
 }
 

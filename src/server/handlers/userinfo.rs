@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 
 use crate::gate::{Permit, extract, verify};
 use crate::jose::Claims;
-use crate::request::{Original, RequestView};
+use crate::request::{HeaderLines, Original, RequestView};
 use crate::server::Service;
 use crate::server::answer::{Attempt, Exchange, Turn, answered};
-use crate::server::forwarded::{ActixHeaders, Dialect, original};
+use crate::server::asked::Asked;
+use crate::server::forwarded::{Dialect, original};
 use crate::server::live::Live;
+use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
 
 /// Answers.
@@ -17,31 +19,39 @@ pub async fn userinfo(request: HttpRequest, service: web::Data<Service>) -> Http
     answered(&service, |attempt| answer(&request, &service, attempt)).await
 }
 
-fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn {
+fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn<HttpResponse> {
     let live = service.live.load();
-    let exchange = Exchange::begin(service, &live, request, Endpoint::UserInfo, attempt);
-    let original = match original(request, Dialect::Itself, &live) {
+    let asked = Asked::over_http(request);
+    let exchange = Exchange::begin(service, &live, asked, Endpoint::UserInfo, attempt);
+    let original = match original(&asked, Dialect::Itself, &live) {
         Ok(original) => original,
-        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason)),
+        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason).over_http()),
     };
     match exchange.recognize(original) {
         Ok(permit) => {
-            let json = describe(&live, request, original, &permit);
-            Turn::Answer(exchange.allow(&permit, respond::identity(&json)))
+            exchange.passed(&permit);
+            let json = describe(&live, &asked, original, &permit);
+            Turn::Answer(respond::identity(&json).over_http())
         }
-        Err(halt) => exchange.conclude(halt, &original, || None),
+        Err(halt) => exchange
+            .conclude(halt, &original, || None)
+            .map(Reply::over_http),
     }
 }
 
 /// The identity of a request that may pass. The claims are read again out of the very token that was verified.
-fn describe(live: &Live, request: &HttpRequest, original: Original<'_>, permit: &Permit) -> Value {
+fn describe<H: HeaderLines>(
+    live: &Live,
+    asked: &Asked<'_, H>,
+    original: Original<'_>,
+    permit: &Permit,
+) -> Value {
     // Whoever is recognized has a token.
     let Some(known) = permit.known() else {
         return Value::Null;
     };
-    let headers = ActixHeaders(request.headers());
     let view = RequestView {
-        headers: &headers,
+        headers: asked.headers,
         original,
         source: None,
     };

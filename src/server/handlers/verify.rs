@@ -3,43 +3,33 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
-use crate::server::answer::{Attempt, Exchange, Turn, answered};
+use crate::server::answer::{Checked, Exchange, answered, check};
+use crate::server::asked::Asked;
 use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::respond::{self, Endpoint};
 
 /// Answers. The body is never read: bare nginx announces one and does not send it.
 pub async fn verify(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-    answered(&service, |attempt| {
-        check(
-            &request,
-            &service,
-            Endpoint::Verify,
-            Dialect::Original,
-            attempt,
-        )
-    })
-    .await
+    judged(&request, &service, Endpoint::Verify, Dialect::Original).await
 }
 
-/// What `/verify` and `/forward-auth` have in common.
-pub(super) fn check(
+/// What the endpoints for proxies have in common.
+pub(super) async fn judged(
     request: &HttpRequest,
     service: &Service,
     endpoint: Endpoint,
     dialect: Dialect,
-    attempt: Attempt,
-) -> Turn {
-    let live = service.live.load();
-    let exchange = Exchange::begin(service, &live, request, endpoint, attempt);
-    let original = match original(request, dialect, &live) {
-        Ok(original) => original,
-        Err(reason) => return Turn::Answer(exchange.refuse_unread(reason)),
-    };
-    match exchange.decide(original) {
-        Ok(permit) => Turn::Answer(exchange.allow(&permit, respond::allow(&live, &permit))),
-        Err(halt) => exchange.conclude(halt, &original, || {
-            let is_named = names_target(request, dialect);
-            is_named.then(|| live.returns.of_request(&original))?
-        }),
-    }
+) -> HttpResponse {
+    answered(service, |attempt| {
+        let live = service.live.load();
+        let asked = Asked::over_http(request);
+        let exchange = Exchange::begin(service, &live, asked, endpoint, attempt);
+        let original = original(&asked, dialect, &live);
+        let names_target = names_target(asked.headers, dialect);
+        check(&exchange, original, names_target).map(|checked| match checked {
+            Checked::Pass(permit) => respond::allow(&live, &permit),
+            Checked::Refused(reply) => reply.over_http(),
+        })
+    })
+    .await
 }
