@@ -67,13 +67,17 @@ const ARROWS: [(&str, &[&str]); 16] = [
 ];
 
 /// Frameworks, and the rooms that may know them. `gate` and `jose` must stay plain functions: no async, no I/O.
-const FRAMEWORKS: [(&str, &[&str]); 9] = [
+const FRAMEWORKS: [(&str, &[&str]); 13] = [
     ("actix_web", &["server", "app"]),
     ("tracing_actix_web", &["server", "app"]),
     ("tokio", &["server", "app", "keys", "idp"]),
     // The one HTTP client, and what it speaks.
     ("reqwest", &["idp"]),
-    ("rustls", &["main"]),
+    ("rustls", &["main", "server"]),
+    ("tonic", &["server"]),
+    ("hyper", &["server"]),
+    ("hyper_util", &["server"]),
+    ("envoy_types", &["server"]),
     ("notify", &["app"]),
     ("clap", &["cli"]),
     ("cel", &["policy"]),

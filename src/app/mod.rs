@@ -11,6 +11,7 @@
 //! a while. `online` asks issuers without
 //! serving, for commands.
 
+mod beside;
 pub mod compile;
 mod facts;
 pub mod online;

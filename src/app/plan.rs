@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::config::fault::any_stops;
-use crate::config::{Config, Fault, Span};
+use crate::config::{Config, ExtAuthz, Fault, OneOrMany, Span};
 use crate::keys::{IssuerId, Remote};
 use crate::server::Live;
 use crate::server::listen::Address;
 use crate::server::serve::Limits;
+use crate::server::tls::Tls;
+use crate::server::upstream::{Target, Times};
 use crate::telemetry::Metrics;
 
 use super::compile::{Compiled, compile};
@@ -20,6 +22,10 @@ pub struct Plan {
     pub(super) metrics: Metrics,
     pub(super) listeners: Listeners,
     pub(super) limits: Limits,
+    pub(super) tls: Option<Tls>,
+    pub(super) ext_authz: ExtAuthz,
+    pub(super) application: Option<(Target, Times)>,
+    pub(super) max_header_bytes: usize,
     pub(super) drain_delay: Duration,
     pub(super) request_spans: bool,
     pub(super) fixed: Fixed,
@@ -29,6 +35,18 @@ pub struct Plan {
 pub(super) struct Listeners {
     pub(super) main: Vec<Address>,
     pub(super) admin: Vec<Address>,
+    pub(super) ext_authz: Vec<Address>,
+    pub(super) upstream: Vec<Address>,
+}
+
+impl Listeners {
+    fn all(&self) -> impl Iterator<Item = &Address> {
+        self.main
+            .iter()
+            .chain(&self.admin)
+            .chain(&self.ext_authz)
+            .chain(&self.upstream)
+    }
 }
 
 /// What a running service cannot change: keys of the configuration with what they say.
@@ -38,6 +56,7 @@ pub(super) struct Fixed(Vec<(&'static str, String)>);
 impl Fixed {
     fn of(config: &Config) -> Self {
         let (server, log) = (&config.server, &config.log);
+        let (ext_authz, upstream) = (&config.ext_authz, &config.upstream);
         Self(vec![
             ("server.listen", format!("{:?}", server.listen)),
             ("server.workers", format!("{:?}", server.workers)),
@@ -46,6 +65,27 @@ impl Fixed {
             ("server.drain_delay", server.drain_delay.to_string()),
             ("server.drain_timeout", server.drain_timeout.to_string()),
             ("admin.listen", format!("{:?}", config.admin.listen)),
+            (
+                "server.tls_client_authorities",
+                format!("{:?}", server.tls_client_authorities),
+            ),
+            ("ext_authz.listen", format!("{:?}", ext_authz.listen)),
+            (
+                "ext_authz.max_concurrent_streams",
+                ext_authz.max_concurrent_streams.to_string(),
+            ),
+            ("ext_authz.keep_alive", ext_authz.keep_alive.to_string()),
+            ("upstream.listen", format!("{:?}", upstream.listen)),
+            ("upstream.url", format!("{:?}", upstream.url)),
+            (
+                "upstream.connect_timeout",
+                upstream.connect_timeout.to_string(),
+            ),
+            (
+                "upstream.response_timeout",
+                upstream.response_timeout.to_string(),
+            ),
+            ("upstream.idle_timeout", upstream.idle_timeout.to_string()),
             ("log", format!("{log:?}")),
         ])
     }
@@ -76,6 +116,10 @@ pub(super) fn plan_with(
     let (compiled, returns, mut faults) = compile(config, now);
     let listeners = judge_listeners(config, &mut faults);
     judge_times(config, &mut faults);
+    let application = judge_application(config, &mut faults);
+    let is_tls = listeners.all().any(Address::is_tls);
+    let (tls, found) = Tls::load(&config.server, is_tls);
+    faults.extend(found);
     let Some(Compiled { gate, remotes }) = compiled else {
         // Without keys there is no gate; what else is wrong is told all the same.
         let (_, found) = crate::server::trust::Trust::compile(&config.server);
@@ -90,6 +134,10 @@ pub(super) fn plan_with(
         metrics,
         listeners,
         limits: limits(config),
+        tls,
+        ext_authz: config.ext_authz.clone(),
+        application,
+        max_header_bytes: usize::try_from(config.server.max_header_bytes).unwrap_or(usize::MAX),
         drain_delay: config.server.drain_delay.0,
         request_spans: config.log.request_spans,
         fixed: Fixed::of(config),
@@ -114,16 +162,33 @@ fn judge_listeners(config: &Config, faults: &mut Vec<Fault>) -> Listeners {
     }
     let (admin, found) = Address::parse_all(&config.admin.listen, "admin.listen");
     faults.extend(found);
-    if let Some(shared) = admin
-        .iter()
-        .find(|address| address.is_fixed() && main.contains(address))
-    {
-        faults.push(Fault::new(
-            "admin.listen",
-            format!("`{shared}`, which `server.listen` has too"),
-            "an address of its own",
-            "the admin listener must never be the public one; 127.0.0.1:8081 is its default",
-        ));
+    let ext_authz = beside(
+        &config.ext_authz.listen,
+        "ext_authz.listen",
+        cfg!(feature = "ext-authz"),
+        faults,
+    );
+    let upstream = beside(&config.upstream.listen, "upstream.listen", true, faults);
+    let named = [
+        ("server.listen", &main),
+        ("admin.listen", &admin),
+        ("ext_authz.listen", &ext_authz),
+        ("upstream.listen", &upstream),
+    ];
+    for (place, (key, addresses)) in named.iter().enumerate() {
+        for (other, before) in named.iter().take(place) {
+            let shared = addresses
+                .iter()
+                .find(|address| address.is_fixed() && before.contains(address));
+            if let Some(shared) = shared {
+                faults.push(Fault::new(
+                    *key,
+                    format!("`{shared}`, which `{other}` has too"),
+                    "an address of its own",
+                    "each listener speaks to somebody else; the admin listener, 127.0.0.1:8081 unless you say otherwise, must never be the public one",
+                ));
+            }
+        }
     }
     if let Some(open) = admin.iter().find(|address| !address.is_local()) {
         faults.push(Fault::warning(
@@ -133,17 +198,83 @@ fn judge_listeners(config: &Config, faults: &mut Vec<Fault>) -> Listeners {
             "the metrics tell issuers and volumes: let nobody but your monitoring reach it",
         ));
     }
-    Listeners { main, admin }
+    Listeners {
+        main,
+        admin,
+        ext_authz,
+        upstream,
+    }
+}
+
+/// The application of `[upstream]`, where clients come to jwtgate itself.
+fn judge_application(config: &Config, faults: &mut Vec<Fault>) -> Option<(Target, Times)> {
+    let upstream = &config.upstream;
+    let is_on = !upstream.listen.items().is_empty();
+    let target = upstream.url.as_deref().map(Target::parse).transpose();
+    let target = target.unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    if is_on != upstream.url.is_some() {
+        let (key, other) = if is_on {
+            ("upstream.url", "`upstream.listen`")
+        } else {
+            ("upstream.listen", "`upstream.url`")
+        };
+        faults.push(
+            Fault::new(
+                key,
+                format!("nothing, beside {other}"),
+                "both or neither",
+                "`listen` is where clients come to, `url` is the application",
+            )
+            .absent(),
+        );
+    }
+    let times = Times {
+        connect: upstream.connect_timeout.0,
+        response: upstream.response_timeout.0,
+        idle: upstream.idle_timeout.0,
+    };
+    target.filter(|_| is_on).map(|target| (target, times))
+}
+
+/// The addresses of a listener that is off unless somebody names one, and that not every build has.
+fn beside(
+    listen: &OneOrMany,
+    key: &'static str,
+    is_built: bool,
+    faults: &mut Vec<Fault>,
+) -> Vec<Address> {
+    let (addresses, found) = Address::parse_all(listen, key);
+    faults.extend(found);
+    if !is_built && !addresses.is_empty() {
+        faults.push(Fault::new(
+            key,
+            "an address",
+            "nothing: this build of jwtgate has no such listener",
+            "build it with its default features",
+        ));
+    }
+    addresses
 }
 
 fn judge_times(config: &Config, faults: &mut Vec<Fault>) {
     const LEAST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_hours(1);
-    let server = &config.server;
+    let (server, upstream) = (&config.server, &config.upstream);
     let times = [
         ("server.header_timeout", server.header_timeout, LEAST),
         ("server.drain_timeout", server.drain_timeout, LEAST),
         ("server.drain_delay", server.drain_delay, Duration::ZERO),
+        ("ext_authz.keep_alive", config.ext_authz.keep_alive, LEAST),
+        ("upstream.connect_timeout", upstream.connect_timeout, LEAST),
+        (
+            "upstream.response_timeout",
+            upstream.response_timeout,
+            LEAST,
+        ),
+        ("upstream.idle_timeout", upstream.idle_timeout, LEAST),
     ];
     for (key, time, least) in times {
         if !(least..=MOST).contains(&time.0) {

@@ -236,6 +236,9 @@ impl Reloader {
             signer.keep_keys_of(before);
         }
         self.service.live.store(Arc::new(live));
+        if let (Some(tls), Some(new)) = (&self.service.tls, &plan.tls) {
+            tls.replace(new);
+        }
         keyring.start(planned, network, &self.install);
     }
 }

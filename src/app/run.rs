@@ -21,6 +21,7 @@ use crate::server::live::install;
 use crate::server::serve::{self, Limits};
 use crate::server::{Live, Service, routes};
 
+use super::beside::{Besides, Running};
 use super::facts::RunningFacts;
 use super::plan::{Fixed, Plan};
 use super::reload::{ConfigSource, Reloader};
@@ -60,6 +61,7 @@ pub struct Bound {
     planned: Vec<Planned>,
     main: Vec<Socket>,
     admin: Vec<Socket>,
+    beside: Besides,
     limits: Limits,
     drain_delay: Duration,
     request_spans: bool,
@@ -77,6 +79,7 @@ impl Plan {
     ) -> Result<Bound, StartError> {
         let main = bind_all(&self.listeners.main)?;
         let admin = bind_all(&self.listeners.admin)?;
+        let beside = Besides::bind(&self)?;
         let (live, planned) = with_known(self.live, self.remotes, &[]);
         let live = Arc::new(ArcSwap::from_pointee(live));
         let keyring = Arc::<Keyring>::default();
@@ -87,10 +90,11 @@ impl Plan {
             dropped_log_lines: Box::new(dropped_log_lines),
         }));
         Ok(Bound {
-            service: Arc::new(Service::new(live, keyring, metrics)),
+            service: Arc::new(Service::new(live, keyring, metrics, self.tls)),
             planned,
             main,
             admin,
+            beside,
             limits: self.limits,
             drain_delay: self.drain_delay,
             request_spans: self.request_spans,
@@ -99,7 +103,7 @@ impl Plan {
     }
 }
 
-fn bind_all(addresses: &[Address]) -> Result<Vec<Socket>, StartError> {
+pub(super) fn bind_all(addresses: &[Address]) -> Result<Vec<Socket>, StartError> {
     let mut sockets = Vec::new();
     for address in addresses {
         let bound = address.bind().map_err(|error| StartError::Bind {
@@ -124,7 +128,7 @@ impl Bound {
     /// The system refuses sockets, signals or threads.
     pub fn run(self, source: Option<ConfigSource>) -> Result<(), StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
+            .worker_threads(self.beside.threads())
             .thread_name("jwtgate-main")
             .enable_all()
             .build()?;
@@ -139,37 +143,23 @@ impl Bound {
         let install = installer(&self.service);
         let keyring = &self.service.keyring;
         keyring.start(self.planned, network, &install);
-        let limits = self.limits;
         let files: Vec<SocketFile> = self
             .main
             .iter()
             .chain(&self.admin)
+            .chain(self.beside.sockets())
             .filter_map(Socket::file)
             .collect();
         announce("main", &self.main);
         announce("admin", &self.admin);
-        let main = serve::start(
-            &self.service,
-            self.main,
-            routes::main,
-            limits,
-            self.request_spans,
-        )?;
-        let one_worker = Limits {
-            workers: 1,
-            ..limits
-        };
-        let admin = if self.admin.is_empty() {
-            None
-        } else {
-            Some(serve::start(
-                &self.service,
-                self.admin,
-                routes::admin,
-                one_worker,
-                false,
-            )?)
-        };
+        self.beside.announce();
+        let beside = self.beside.start(&self.service)?;
+        let (main, admin) = Http {
+            service: &self.service,
+            limits: self.limits,
+            request_spans: self.request_spans,
+        }
+        .start(self.main, self.admin)?;
         let (main_handle, admin_handle) = (main.handle(), admin.as_ref().map(Server::handle));
         let (main_task, admin_task) = (tokio::spawn(main), admin.map(tokio::spawn));
         // It ends with the runtime.
@@ -186,7 +176,12 @@ impl Bound {
         }
         tracing::info!(signal = name, "draining");
         self.service.start_draining();
-        drain(&main_handle, &mut signals, self.drain_delay).await;
+        let stopping = Stopping {
+            main: &main_handle,
+            beside: &beside,
+            delay: self.drain_delay,
+        };
+        stopping.drain(&mut signals).await;
         if let (Some(handle), Some(task)) = (admin_handle, admin_task) {
             handle.stop(false).await;
             let _ = task.await;
@@ -196,6 +191,32 @@ impl Bound {
         files.iter().for_each(SocketFile::remove);
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// How the listeners that speak HTTP are started.
+struct Http<'s> {
+    service: &'s Arc<Service>,
+    limits: Limits,
+    request_spans: bool,
+}
+
+impl Http<'_> {
+    /// Starts the main listener, and the admin listener where there is one.
+    fn start(self, main: Vec<Socket>, admin: Vec<Socket>) -> io::Result<(Server, Option<Server>)> {
+        let tls = self.service.tls.as_ref();
+        let start = |sockets, routes, limits, spans| {
+            serve::start(self.service, sockets, tls, routes, limits, spans)
+        };
+        let one_worker = Limits {
+            workers: 1,
+            ..self.limits
+        };
+        let main = start(main, routes::main, self.limits, self.request_spans)?;
+        let admin = (!admin.is_empty())
+            .then(|| start(admin, routes::admin, one_worker, false))
+            .transpose()?;
+        Ok((main, admin))
     }
 }
 
@@ -215,22 +236,31 @@ async fn rotate_keys(live: Arc<ArcSwap<Live>>) {
     }
 }
 
-/// Goes on serving for the drain delay, then lets what is in flight finish. A second signal ends it at once.
-async fn drain(handle: &ServerHandle, signals: &mut Signals, delay: Duration) {
-    let gently = async {
-        tokio::time::sleep(delay).await;
-        handle.stop(true).await;
-    };
-    tokio::select! {
-        () = gently => {}
-        name = signals.until_stopped(None) => {
-            tracing::warn!(signal = name, "stopping at once");
-            handle.stop(false).await;
+/// What is stopped, and when.
+struct Stopping<'s> {
+    main: &'s ServerHandle,
+    beside: &'s Running,
+    delay: Duration,
+}
+
+impl Stopping<'_> {
+    /// Goes on serving for the drain delay, then lets what is in flight finish. A second signal ends it at once.
+    async fn drain(&self, signals: &mut Signals) {
+        let gently = async {
+            tokio::time::sleep(self.delay).await;
+            tokio::join!(self.main.stop(true), self.beside.stop());
+        };
+        tokio::select! {
+            () = gently => {}
+            name = signals.until_stopped(None) => {
+                tracing::warn!(signal = name, "stopping at once");
+                self.main.stop(false).await;
+            }
         }
     }
 }
 
-fn announce(listener: &str, sockets: &[Socket]) {
+pub(super) fn announce(listener: &str, sockets: &[Socket]) {
     for socket in sockets {
         tracing::info!(listener, address = %socket, "listening");
     }

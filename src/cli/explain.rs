@@ -108,7 +108,7 @@ fn ask_service(arguments: &Arguments, config: &Config) -> anyhow::Result<Exit> {
         Some(_) => arguments.request.token(&arguments.token, has_own)?,
     };
     let (addresses, _) = Address::parse_all(&config.admin.listen, "admin.listen");
-    let Some(address) = addresses.first() else {
+    let Some(address) = Address::plainest(&addresses) else {
         bail!("`admin.listen` is off or wrong, so the running service cannot be asked");
     };
     let body = given.unwrap_or_default().json(token.as_deref()).to_string();

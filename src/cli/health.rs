@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
     let (addresses, _) = Address::parse_all(&loaded.config.admin.listen, "admin.listen");
-    let Some(address) = addresses.first() else {
+    let Some(address) = Address::plainest(&addresses) else {
         bail!(
             "`admin.listen` is off or wrong, so nobody can be asked\n  hint: set it, for example to \"127.0.0.1:8081\""
         );
@@ -82,6 +82,9 @@ pub(super) fn tell(
             stream.set_read_timeout(Some(timeout))?;
             exchange(stream, path, body)
         }
+        Address::Tls(_) => anyhow::bail!(
+            "this command speaks no TLS: give `admin.listen` a second address without it, such as 127.0.0.1:8081"
+        ),
         Address::Unix(socket) => {
             let stream = UnixStream::connect(socket)?;
             stream.set_read_timeout(Some(timeout))?;

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Admin, Cache, Identity, IssuerTable, Keys, Log, OneOrMany, RuleTable, Secret, Server,
-    SignedIdentity, Span,
+    Access, Admin, Cache, ExtAuthz, Identity, IssuerTable, Keys, Log, OneOrMany, RuleTable, Secret,
+    Server, SignedIdentity, Span, Upstream,
 };
 
 /// Where a token may stand.
@@ -152,6 +152,10 @@ pub struct Config {
     pub server: Server,
     /// The listener for operators: `/healthz`, `/readyz`, `/metrics`, `/keys`. Never the public one.
     pub admin: Admin,
+    /// The listener for Envoy's external authorization over gRPC.
+    pub ext_authz: ExtAuthz,
+    /// jwtgate itself in front of one application: it asks itself, and passes on what may pass.
+    pub upstream: Upstream,
     /// The headers that tell the application who it is. All of them stand on every 200, empty where the token lacks the claim.
     pub identity: Identity,
     /// A short-lived JWT that says who it is, signed by jwtgate, in a header of its own.
@@ -203,6 +207,8 @@ impl Default for Config {
             keys: Keys::default(),
             server: Server::default(),
             admin: Admin::default(),
+            ext_authz: ExtAuthz::default(),
+            upstream: Upstream::default(),
             identity: Identity::default(),
             signed_identity: SignedIdentity::default(),
             cache: Cache::default(),

@@ -187,6 +187,13 @@ impl Config {
         let (issuers, _) = self.issuers();
         let mut files: Vec<String> = self.keys.ca_file.iter().cloned().collect();
         files.extend(items(self.signed_identity.key_files.as_ref()));
+        let server = &self.server;
+        let tls = [
+            &server.tls_certificate,
+            &server.tls_key,
+            &server.tls_client_authorities,
+        ];
+        files.extend(tls.into_iter().flatten().cloned());
         for settings in &issuers {
             let keys = &settings.keys;
             files.extend(items(keys.signing_certificate.as_ref()));

@@ -19,9 +19,18 @@ pub enum OriginalRequestHeader {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Addresses to listen on: `HOST:PORT` or `unix:/PATH` (mode 0660; a stale socket is replaced). Port 0 takes a free one.
+    /// Addresses to listen on: `HOST:PORT`, `tls:HOST:PORT` or `unix:/PATH` (mode 0660; a stale socket is replaced). Port 0 takes a free one.
     #[schemars(example = ["127.0.0.1:8080", "unix:/run/jwtgate.sock"])]
     pub listen: OneOrMany,
+    /// The PEM file with the certificate, and what leads to its authority, of every `tls:` address of all listeners. A change is taken as it comes.
+    #[schemars(example = &"/run/secrets/tls.crt")]
+    pub tls_certificate: Option<String>,
+    /// The PEM file with the private key of that certificate.
+    #[schemars(example = &"/run/secrets/tls.key")]
+    pub tls_key: Option<String>,
+    /// A PEM file with the authorities of clients: then a `tls:` address wants a certificate from everybody. Left out: from nobody.
+    #[schemars(example = &"/run/secrets/proxies-ca.crt")]
+    pub tls_client_authorities: Option<String>,
     /// Worker threads. Left out: one per core.
     #[schemars(range(min = 1, max = 1024), example = 2)]
     pub workers: Option<u64>,
@@ -54,6 +63,9 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: OneOrMany::Many(vec!["127.0.0.1:8080".to_owned()]),
+            tls_certificate: None,
+            tls_key: None,
+            tls_client_authorities: None,
             workers: None,
             trusted_proxies: ["127.0.0.0/8", "::1/128", "unix"]
                 .map(str::to_owned)

@@ -100,6 +100,15 @@ impl ExtractRules {
     }
 }
 
+impl ExtractRules {
+    /// Where tokens are looked for: the kind of place, and its name.
+    pub fn places(&self) -> impl Iterator<Item = (TokenSource, &str)> {
+        self.sources
+            .iter()
+            .map(|place| (place.source(), place.name()))
+    }
+}
+
 impl Place {
     fn name(&self) -> &str {
         match self {

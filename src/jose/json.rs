@@ -73,6 +73,25 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// The same as a value that owns its text. Numbers that are not finite do not exist here.
+    #[must_use]
+    pub fn to_value(&self) -> serde_json::Value {
+        use serde_json::Value;
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(is) => Value::from(*is),
+            Self::Number(Number::Unsigned(number)) => Value::from(*number),
+            Self::Number(Number::Negative(number)) => Value::from(*number),
+            Self::Number(Number::Float(number)) => Value::from(*number),
+            Self::String(text) => Value::from(text.as_ref()),
+            Self::Array(items) => items.iter().map(Json::to_value).collect(),
+            Self::Object(object) => object
+                .members()
+                .map(|(name, value)| (name.to_owned(), value.to_value()))
+                .collect(),
+        }
+    }
+
     /// The object, if it is one.
     #[must_use]
     pub const fn as_object(&self) -> Option<&Object<'a>> {

@@ -221,7 +221,8 @@ fn same_page(one: &Url, other: &Url) -> bool {
 
 /// The query without every pair of this name, whether the name is written plainly or percent-encoded; the other pairs stay byte
 /// for byte. `None` when nothing is left.
-fn without_parameter(query: &str, name: &str) -> Option<String> {
+#[must_use]
+pub fn without_parameter(query: &str, name: &str) -> Option<String> {
     let is_other = |pair: &&str| {
         let own = pair.split('=').next().unwrap_or_default().replace('+', " ");
         percent_encoding::percent_decode_str(&own).ne(name.bytes())

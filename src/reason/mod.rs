@@ -92,6 +92,10 @@ pub enum Reason {
     RequestMalformed,
     /// The request's header block is larger than `server.max_header_bytes`.
     RequestTooLarge,
+    /// The application does not answer a request that may pass.
+    UpstreamUnreachable,
+    /// The application's answer to a request that may pass takes too long.
+    UpstreamTimeout,
     /// Something inside failed; the log says what.
     Internal,
 }
@@ -117,6 +121,10 @@ pub enum Outward {
     TooLarge,
     /// It cannot be decided now: 503.
     Unavailable,
+    /// The application does not answer: 502.
+    BadGateway,
+    /// The application's answer takes too long: 504.
+    GatewayTimeout,
 }
 
 /// The step of the pipeline at which a refusal happens, in order.
@@ -142,11 +150,13 @@ pub enum Step {
     Access,
     /// Asking the rules.
     Rules,
+    /// Passing the request on to the application.
+    Upstream,
 }
 
 impl Reason {
     /// Every reason, in the order of the pipeline: what the reference page lists.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::ProxyUntrusted,
         Self::RequestAmbiguous,
         Self::RequestMalformed,
@@ -189,6 +199,8 @@ impl Reason {
         Self::PolicyRequirement,
         Self::PolicyScope,
         Self::PolicyAuthentication,
+        Self::UpstreamUnreachable,
+        Self::UpstreamTimeout,
         Self::Internal,
     ];
 

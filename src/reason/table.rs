@@ -15,8 +15,8 @@ impl Reason {
     #[expect(clippy::too_many_lines, reason = "a table, one entry for each reason")]
     pub(super) const fn facts(self) -> Facts {
         use Outward::{
-            BadRequest, BadToken, Forbidden, LacksScope, Malformed, MustSignInAgain, NoToken,
-            TooLarge, Unavailable,
+            BadGateway, BadRequest, BadToken, Forbidden, GatewayTimeout, LacksScope, Malformed,
+            MustSignInAgain, NoToken, TooLarge, Unavailable,
         };
         match self {
             Self::ProxyUntrusted => Facts {
@@ -319,6 +319,20 @@ impl Reason {
                 hint: "This is a bug: please report it with the log line that stands beside it.",
                 outward: Unavailable,
                 step: Step::Request,
+            },
+            Self::UpstreamUnreachable => Facts {
+                code: "upstream.unreachable",
+                meaning: "The request may pass, and the application of `[upstream]` does not answer it.",
+                hint: "Check that the application runs and `upstream.url` names it; `upstream.connect_timeout` is how long it may take to accept.",
+                outward: BadGateway,
+                step: Step::Upstream,
+            },
+            Self::UpstreamTimeout => Facts {
+                code: "upstream.timeout",
+                meaning: "The request may pass, and the application of `[upstream]` took too long to begin its answer.",
+                hint: "Look at the application, or raise `upstream.response_timeout`.",
+                outward: GatewayTimeout,
+                step: Step::Upstream,
             },
         }
     }

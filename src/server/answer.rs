@@ -32,6 +32,18 @@ pub struct Attempt {
     patience: Patience,
 }
 
+impl Attempt {
+    /// One after which nothing is waited for.
+    #[must_use]
+    pub const fn last(began: Instant) -> Self {
+        Self {
+            began,
+            is_first: false,
+            patience: Patience::IsOver,
+        }
+    }
+}
+
 /// What a key that is missing means for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Patience {
@@ -290,7 +302,7 @@ impl<'r, H: Lines> Exchange<'r, H> {
     #[must_use]
     pub fn refuse_unread(&self, reason: Reason) -> Reply {
         let refusal = Refusal::without_token(reason);
-        self.record(&refusal, Ending::Deny);
+        self.record(&refusal, ending(respond::status(self.endpoint, reason)));
         respond::refuse(
             self.live,
             self.endpoint,
@@ -317,12 +329,7 @@ impl<'r, H: Lines> Exchange<'r, H> {
             }
             _ => {
                 let status = respond::status(self.endpoint, reason);
-                let ending = if status == StatusCode::SERVICE_UNAVAILABLE {
-                    Ending::Unavailable
-                } else {
-                    Ending::Deny
-                };
-                self.record(refusal, ending);
+                self.record(refusal, ending(status));
                 let offer = Offer {
                     sign_in: location.as_deref(),
                     is_looping: redirects && location.is_some(),
@@ -424,6 +431,14 @@ impl<'r, H: Lines> Exchange<'r, H> {
     }
 }
 
+fn ending(status: StatusCode) -> Ending {
+    if status.is_server_error() {
+        Ending::Unavailable
+    } else {
+        Ending::Deny
+    }
+}
+
 /// What a log line says where there is nothing to say.
 const NONE: &str = "-";
 
@@ -456,7 +471,7 @@ mod tests {
         let metrics = crate::telemetry::Metrics::default();
         let (live, _) = Live::compile(&config, gate.unwrap(), returns, &metrics);
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(live.unwrap()));
-        let service = Service::new(live, Arc::default(), metrics);
+        let service = Service::new(live, Arc::default(), metrics, None);
         let panics = |_| -> Turn<Reply> { panic!("on purpose") };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let reply = runtime

@@ -15,6 +15,8 @@ use crate::config::{Fault, OneOrMany};
 pub enum Address {
     /// `HOST:PORT`.
     Tcp(String),
+    /// `tls:HOST:PORT`.
+    Tls(String),
     /// `unix:/PATH`.
     Unix(PathBuf),
 }
@@ -24,6 +26,8 @@ pub enum Address {
 pub enum Socket {
     /// TCP.
     Tcp(TcpListener),
+    /// TCP with TLS on it.
+    Tls(TcpListener),
     /// Unix, with its path.
     Unix(UnixListener, PathBuf),
 }
@@ -43,8 +47,8 @@ impl Address {
                 None => faults.push(Fault::new(
                     format!("{path}[{index}]"),
                     format!("`{text}`"),
-                    "`HOST:PORT` or `unix:/PATH`",
-                    "for example `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` or `unix:/run/jwtgate.sock`",
+                    "`HOST:PORT`, `tls:HOST:PORT` or `unix:/PATH`",
+                    "for example `127.0.0.1:8080`, `[::1]:8080`, `tls:0.0.0.0:8443` or `unix:/run/jwtgate.sock`",
                 )),
             }
         }
@@ -55,7 +59,7 @@ impl Address {
     #[must_use]
     pub fn is_fixed(&self) -> bool {
         match self {
-            Self::Tcp(address) => !address.ends_with(":0"),
+            Self::Tcp(address) | Self::Tls(address) => !address.ends_with(":0"),
             Self::Unix(_) => true,
         }
     }
@@ -64,7 +68,7 @@ impl Address {
     #[must_use]
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Tcp(address) => {
+            Self::Tcp(address) | Self::Tls(address) => {
                 let host = address.rsplit_once(':').map_or("", |(host, _)| host);
                 let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
                 host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
@@ -73,15 +77,26 @@ impl Address {
         }
     }
 
+    /// Whether TLS is spoken on it.
+    #[must_use]
+    pub const fn is_tls(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// The first without TLS, else the first.
+    #[must_use]
+    pub fn plainest(all: &[Self]) -> Option<&Self> {
+        all.iter().find(|one| !one.is_tls()).or(all.first())
+    }
+
     fn parse(text: &str) -> Option<Self> {
+        if let Some(address) = text.strip_prefix("tls:") {
+            return is_host_and_port(address).then(|| Self::Tls(address.to_owned()));
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             return path.starts_with('/').then(|| Self::Unix(path.into()));
         }
-        let (host, port) = text.rsplit_once(':')?;
-        let is_bracketed = host.starts_with('[') && host.ends_with(']');
-        let is_host = !host.is_empty() && (is_bracketed || !host.contains(':'));
-        (is_host && !port.starts_with('+') && port.parse::<u16>().is_ok())
-            .then(|| Self::Tcp(text.to_owned()))
+        is_host_and_port(text).then(|| Self::Tcp(text.to_owned()))
     }
 
     /// Opens the sockets of this address: a name such as `localhost` may have several.
@@ -90,16 +105,32 @@ impl Address {
     /// The system refuses, or something that is no stale socket stands at the path.
     pub fn bind(&self) -> io::Result<Vec<Socket>> {
         match self {
-            Self::Tcp(address) => address.to_socket_addrs()?.map(bind_tcp).collect(),
+            Self::Tcp(address) => address
+                .to_socket_addrs()?
+                .map(|address| bind_tcp(address).map(Socket::Tcp))
+                .collect(),
+            Self::Tls(address) => address
+                .to_socket_addrs()?
+                .map(|address| bind_tcp(address).map(Socket::Tls))
+                .collect(),
             Self::Unix(path) => bind_unix(path).map(|socket| vec![socket]),
         }
     }
 }
 
+fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    let is_bracketed = host.starts_with('[') && host.ends_with(']');
+    let is_host = !host.is_empty() && (is_bracketed || !host.contains(':'));
+    is_host && !port.starts_with('+') && port.parse::<u16>().is_ok()
+}
+
 /// Connections that may wait to be accepted. Bare nginx opens a new one for each check.
 const BACKLOG: i32 = 4096;
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
@@ -109,7 +140,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(Socket::Tcp(socket.into()))
+    Ok(socket.into())
 }
 
 fn bind_unix(path: &Path) -> io::Result<Socket> {
@@ -189,12 +220,17 @@ impl Socket {
 impl fmt::Display for Socket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => address.fmt(formatter),
-                Err(error) => error.fmt(formatter),
-            },
+            Self::Tcp(listener) => bound(listener, "", formatter),
+            Self::Tls(listener) => bound(listener, "tls:", formatter),
             Self::Unix(_, path) => write!(formatter, "unix:{}", path.display()),
         }
+    }
+}
+
+fn bound(listener: &TcpListener, prefix: &str, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match listener.local_addr() {
+        Ok(address) => write!(formatter, "{prefix}{address}"),
+        Err(error) => fmt::Display::fmt(&error, formatter),
     }
 }
 
@@ -202,6 +238,7 @@ impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => formatter.write_str(address),
+            Self::Tls(address) => write!(formatter, "tls:{address}"),
             Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
         }
     }
@@ -218,11 +255,21 @@ mod tests {
             "[::1]:0",
             "localhost:80",
             "unix:/run/x.sock",
+            "tls:[::]:8443",
         ] {
             assert_eq!(Address::parse(text).unwrap().to_string(), text);
         }
         for text in [
-            "", "8080", ":8080", "::1:8080", "a:99999", "unix:x", "unix:", "a:b",
+            "",
+            "8080",
+            ":8080",
+            "::1:8080",
+            "a:99999",
+            "unix:x",
+            "unix:",
+            "a:b",
+            "tls:8443",
+            "tls:unix:/x",
         ] {
             assert_eq!(Address::parse(text), None, "{text}");
         }

@@ -17,7 +17,11 @@ use crate::telemetry::Metrics;
 use crate::telemetry::metrics::AllowCounters;
 use crate::telemetry::rule_metrics::RuleCounter;
 
+#[cfg(feature = "ext-authz")]
+use super::ext_authz::metadata::MetadataRules;
+use super::tls::Tls;
 use super::trust::Trust;
+use super::upstream::UpstreamRules;
 
 /// Everything that a request is judged and answered by. It is replaced as a whole: settings, keys and cache together. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,6 +40,11 @@ pub struct Live {
     pub identity_headers: Arc<[HeaderName]>,
     /// The header that carries the signed identity, where there is one.
     pub signed_header: Option<HeaderName>,
+    /// What Envoy gets beside a request that passes.
+    #[cfg(feature = "ext-authz")]
+    pub metadata: MetadataRules,
+    /// What of a client's request is not passed on to the application.
+    pub upstream: UpstreamRules,
     /// `WWW-Authenticate` in its forms.
     pub challenges: Challenges,
     /// Counters of requests that pass, in the order of the gate's issuers.
@@ -99,6 +108,14 @@ impl Live {
         metrics: &Metrics,
     ) -> (Option<Self>, Vec<Fault>) {
         let (trust, mut faults) = Trust::compile(&config.server);
+        #[cfg(feature = "ext-authz")]
+        let metadata = {
+            let (metadata, found) = MetadataRules::compile(&config.ext_authz);
+            faults.extend(found);
+            metadata
+        };
+        let (upstream, found) = UpstreamRules::compile(config);
+        faults.extend(found);
         let names = gate.headers.names().map(|name| {
             HeaderName::try_from(name).map_err(|_| {
                 let path = format!("identity.headers.\"{name}\"");
@@ -139,6 +156,9 @@ impl Live {
             max_header_bytes: usize::try_from(config.server.max_header_bytes).unwrap_or(usize::MAX),
             identity_headers: identity_headers.into(),
             signed_header,
+            #[cfg(feature = "ext-authz")]
+            metadata,
+            upstream,
             challenges,
             allow_counters,
             rule_counters,
@@ -165,17 +185,25 @@ pub struct Service {
     pub keyring: Arc<Keyring>,
     /// What is counted.
     pub metrics: Metrics,
+    /// The certificate of `tls:` addresses, where there are any.
+    pub tls: Option<Tls>,
     is_draining: AtomicBool,
 }
 
 impl Service {
     /// A service that serves.
     #[must_use]
-    pub fn new(live: Arc<ArcSwap<Live>>, keyring: Arc<Keyring>, metrics: Metrics) -> Self {
+    pub fn new(
+        live: Arc<ArcSwap<Live>>,
+        keyring: Arc<Keyring>,
+        metrics: Metrics,
+        tls: Option<Tls>,
+    ) -> Self {
         Self {
             live,
             keyring,
             metrics,
+            tls,
             is_draining: AtomicBool::new(false),
         }
     }

@@ -3,15 +3,24 @@
 //! `routes` is the one table of endpoints; `asked` is a request whatever protocol brought it, and `reply` an answer before one writes it.
 //! `forwarded` reads what a proxy says of the original request, in one place, and `client_address` who sent it; `answer` asks the
 //! gate and records what came of it; `respond` is the only place with status codes; `page`, `accept` and `bounces` serve people; `listen`
-//! opens sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span. It never looks inside a token.
+//! opens sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span.
+//!
+//! Beside the endpoints, `ext_authz` speaks gRPC to Envoy and `upstream` stands in front of an application itself, each on `connections` of
+//! its own (`beside` is what such listeners share). `tls` is for all
+//! listeners; `claims` reads what an answer says beyond the identity headers, and `spelling` knows which header names are taken for one.
 
 pub mod accept;
 pub mod admin;
 pub mod answer;
 pub mod asked;
+pub mod beside;
 mod bounces;
+mod claims;
 mod client_address;
+mod connections;
 mod explain;
+#[cfg(feature = "ext-authz")]
+pub mod ext_authz;
 pub mod forwarded;
 pub mod handlers;
 pub mod listen;
@@ -22,7 +31,10 @@ pub mod respond;
 pub mod routes;
 pub mod serve;
 pub mod span;
+pub mod spelling;
+pub mod tls;
 pub mod trust;
+pub mod upstream;
 pub mod watched;
 
 pub use live::{Live, Service};

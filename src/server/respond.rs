@@ -20,6 +20,7 @@ use crate::reason::{Outward, Reason};
 use super::live::Live;
 use super::page::{self, Words};
 use super::reply::Reply;
+use super::spelling::underscored;
 
 /// Which endpoint answers; they differ in what their callers understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,40 @@ pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
         headers.insert(name.clone(), value);
     }
     headers.insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
+
+/// The same for Envoy, which takes header names to remove besides: those without a value, and what a client may have sent under another
+/// spelling.
+#[must_use]
+pub fn allow_envoy(live: &Live, permit: &Permit) -> HttpResponse {
+    let mut response = allow(live, permit);
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    let mut names = String::new();
+    for name in live.identity_headers.iter().chain(&live.signed_header) {
+        let is_empty = response
+            .headers()
+            .get(name)
+            .is_none_or(HeaderValue::is_empty);
+        for name in is_empty
+            .then(|| name.as_str().to_owned())
+            .into_iter()
+            .chain([underscored(name.as_str())])
+        {
+            if !names.is_empty() {
+                names.push(',');
+            }
+            names.push_str(&name);
+        }
+    }
+    match HeaderValue::from_maybe_shared(Bytes::from(names)) {
+        Ok(names) => response.headers_mut().insert(TO_REMOVE, names),
+        Err(_) => return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE),
+    };
     response
 }
 
@@ -172,6 +207,8 @@ pub fn status(endpoint: Endpoint, reason: Reason) -> StatusCode {
         Outward::Malformed | Outward::Forbidden | Outward::LacksScope => StatusCode::FORBIDDEN,
         Outward::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Outward::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Outward::BadGateway => StatusCode::BAD_GATEWAY,
+        Outward::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
@@ -242,7 +279,12 @@ fn challenge(live: &Live, refusal: &Refusal) -> Option<Bytes> {
         Outward::BadRequest => &challenges.invalid_request,
         Outward::LacksScope => &challenges.insufficient_scope,
         Outward::MustSignInAgain => return Some(sign_in_again(live, refusal.rule())),
-        Outward::Malformed | Outward::Forbidden | Outward::TooLarge | Outward::Unavailable => {
+        Outward::Malformed
+        | Outward::Forbidden
+        | Outward::TooLarge
+        | Outward::Unavailable
+        | Outward::BadGateway
+        | Outward::GatewayTimeout => {
             return None;
         }
     };
@@ -298,6 +340,14 @@ fn words(reason: Reason, offer: Offer<'_>) -> (&'static str, &'static str) {
         Outward::TooLarge => (
             "Request too large",
             "The request carries too many or too large headers. In a browser, delete the cookies of this site.",
+        ),
+        Outward::BadGateway => (
+            "The application does not answer",
+            "You may open this, but the application behind it cannot be reached. Please try again in a moment.",
+        ),
+        Outward::GatewayTimeout => (
+            "The application takes too long",
+            "You may open this, but the application behind it did not answer in time. Please try again in a moment.",
         ),
         Outward::Unavailable => (
             "Not available",

@@ -17,11 +17,14 @@ use actix_web::middleware::{Compat, Condition};
 use actix_web::{App, web};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tracing_actix_web::TracingLogger;
 
 use super::Service;
 use super::listen::Socket;
 use super::span::RequestSpan;
+use super::tls::{HANDSHAKE, Speaks, Tls};
 use super::watched::{Patience, Watched};
 
 /// What bounds a server.
@@ -58,6 +61,7 @@ pub type Routes = fn(&mut web::ServiceConfig);
 pub fn start(
     service: &Arc<Service>,
     sockets: Vec<Socket>,
+    tls: Option<&Tls>,
     routes: Routes,
     limits: Limits,
     request_spans: bool,
@@ -90,6 +94,24 @@ pub fn start(
                 })
                 .and_then(application.http())
             })?,
+            Socket::Tls(listener) => {
+                let tls = tls.ok_or(io::ErrorKind::Unsupported)?;
+                let secure = tls.acceptor(Speaks::Http1);
+                builder.listen(name, listener, move || {
+                    let patience = application.patience();
+                    let secure = secure.clone();
+                    fn_service(move |stream: TcpStream| {
+                        let secure = secure.clone();
+                        async move {
+                            let (stream, peer) = secured(stream, &secure)
+                                .await
+                                .map_err(actix_http::error::DispatchError::Io)?;
+                            Ok((Watched::new(stream, patience), Protocol::Http1, Some(peer)))
+                        }
+                    })
+                    .and_then(application.http())
+                })?
+            }
             Socket::Unix(listener, _) => builder.listen_uds(name, listener, move || {
                 let patience = application.patience();
                 fn_service(move |stream: UnixStream| async move {
@@ -100,6 +122,17 @@ pub fn start(
         };
     }
     Ok(builder.run())
+}
+
+/// TLS on a connection, within a limit.
+async fn secured(
+    stream: TcpStream,
+    secure: &TlsAcceptor,
+) -> io::Result<(TlsStream<TcpStream>, SocketAddr)> {
+    let peer = stream.peer_addr()?;
+    stream.set_nodelay(true).ok();
+    let handshake = tokio::time::timeout(HANDSHAKE, secure.accept(stream));
+    Ok((handshake.await??, peer))
 }
 
 /// What each worker builds its own application from.
@@ -115,9 +148,9 @@ struct Application {
 impl Application {
     const fn patience(&self) -> Patience {
         Patience {
-            head: self.header_timeout,
+            head: Some(self.header_timeout),
             answer: WRITE_TIMEOUT,
-            quiet: QUIET,
+            quiet: Some(QUIET),
         }
     }
 

@@ -16,12 +16,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// From the first byte of a head to the last.
-    pub head: Duration,
+    /// From the first byte of a head to the last; `None` where somebody else watches that, and bodies are read.
+    pub head: Option<Duration>,
     /// From an answer that does not fit the socket's buffer to the next byte that does.
     pub answer: Duration,
-    /// From one answer to the next.
-    pub quiet: Duration,
+    /// From one answer to the next; `None`: no limit.
+    pub quiet: Option<Duration>,
 }
 
 /// A stream with these limits.
@@ -60,7 +60,7 @@ impl<S> Watched<S> {
     }
 
     fn has_read(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() {
+        if bytes.is_empty() || self.patience.head.is_none() {
             return;
         }
         // Where a head ends inside, what stands behind it is the beginning of the next one, and its time begins now.
@@ -146,9 +146,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             self.has_read(buffer.filled().get(before..).unwrap_or_default());
             return read;
         }
-        let quiet = self.last_answer + self.patience.quiet;
-        let head = self.head_began.map(|began| began + self.patience.head);
-        let due = head.map_or(quiet, |head| head.min(quiet));
+        let quiet = self.patience.quiet.map(|limit| self.last_answer + limit);
+        let began = self.head_began.zip(self.patience.head);
+        let head = began.map(|(began, limit)| began + limit);
+        let Some(due) = quiet.into_iter().chain(head).min() else {
+            return Poll::Pending;
+        };
         match self.wait(due, context) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -190,10 +193,12 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
+    const HEAD: Duration = Duration::from_secs(5);
+    const QUIET: Duration = Duration::from_secs(80);
     const PATIENCE: Patience = Patience {
-        head: Duration::from_secs(5),
+        head: Some(HEAD),
         answer: Duration::from_secs(10),
-        quiet: Duration::from_secs(80),
+        quiet: Some(QUIET),
     };
 
     fn run(test: impl Future<Output = ()>) {
@@ -253,7 +258,7 @@ mod tests {
             let began = Instant::now();
             let error = dripped(&mut client, &mut watched, b"G", Duration::from_secs(1)).await;
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            assert_eq!(began.elapsed(), PATIENCE.head);
+            assert_eq!(began.elapsed(), HEAD);
         });
     }
 
@@ -284,7 +289,7 @@ mod tests {
             }
             let began = Instant::now();
             assert!(watched.read_u8().await.is_err());
-            assert_eq!(began.elapsed(), PATIENCE.head);
+            assert_eq!(began.elapsed(), HEAD);
         });
     }
 
@@ -299,7 +304,7 @@ mod tests {
             let bytes = b"4\r\n\r\n\r\n";
             let error = dripped(&mut client, &mut watched, bytes, Duration::from_secs(4)).await;
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            assert_eq!(began.elapsed(), PATIENCE.quiet);
+            assert_eq!(began.elapsed(), QUIET);
         });
     }
 

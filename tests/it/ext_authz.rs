@@ -1,5 +1,7 @@
 //! `/ext-authz/…`: what Envoy asks over HTTP. The request line is the client's own behind a prefix.
 
+use serde_json::json;
+
 use crate::harness::{Gate, Request, Response, Settings, tokens};
 
 /// A rule for each side: `/admin` is closed, everything else wants a token.
@@ -41,6 +43,31 @@ fn the_path_behind_the_prefix_is_judged() {
         let answer = ask(&gate, &format!("/ext-authz{path}"));
         assert_eq!(answer.status, 403, "{path}");
     }
+}
+
+#[test]
+fn s8_2_envoy_is_told_which_headers_of_the_client_to_remove() {
+    let gate = gate();
+    let told = |token: String| {
+        let answer = Request::get("/ext-authz/app")
+            .bearer(token)
+            .send(gate.main());
+        let names = answer.header("X-Envoy-Auth-Headers-To-Remove");
+        let mut names: Vec<_> = names
+            .expect("names")
+            .split(',')
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names
+    };
+    let aliases = ["x_auth_email", "x_auth_groups", "x_auth_user"];
+    assert_eq!(told(tokens::good()), aliases);
+    let nameless = tokens::with(&json!({"email": null, "groups": null}));
+    assert_eq!(
+        told(nameless),
+        [&["x-auth-email", "x-auth-groups"][..], &aliases].concat()
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Each endpoint reads the headers of its own dialect and no other, so that a client's own `X-Forwarded-Uri` means nothing behind an
 //! nginx that sets `X-Original-URI`, and the other way around. They are believed from trusted peers only.
 
+#[cfg(feature = "ext-authz")]
+pub mod attributes;
 mod text;
 
 use crate::config::OriginalRequestHeader;
@@ -229,6 +231,46 @@ fn of_request_line<'r, H: Lines>(
         states_method: true,
         states_path: true,
         ..itself(asked)?
+    })
+}
+
+/// The original request where it comes straight from the client, or from a proxy that passes it on whole: the request itself. `authority`
+/// is that of an absolute request line. A trusted proxy's word counts for the scheme alone.
+///
+/// # Errors
+/// [`Reason::RequestAmbiguous`], [`Reason::RequestMalformed`] or [`Reason::RequestTooLarge`].
+pub fn direct<'r, H: Lines>(
+    asked: &Asked<'r, H>,
+    authority: Option<&str>,
+    is_tls: bool,
+    live: &Live,
+) -> Result<Original<'r>, Reason> {
+    let target_bytes = asked.path.len() + asked.query.map_or(0, str::len);
+    if target_bytes > MAX_TARGET_BYTES || asked.headers.bytes() > live.max_header_bytes {
+        return Err(Reason::RequestTooLarge);
+    }
+    // RFC 9112 §3.2: one line, and only one.
+    if asked.headers.lines("host").count() > 1 {
+        return Err(Reason::RequestAmbiguous);
+    }
+    let own = itself(asked)?;
+    // RFC 9112 §3.2.2 lets the request line win; who sends two means mischief.
+    if authority.is_some_and(|authority| own.host != Some(authority)) {
+        return Err(Reason::RequestAmbiguous);
+    }
+    let (path, _) = split_path(asked.path)?;
+    let stated = if live.trust.covers(asked.peer) {
+        stated_scheme(asked.headers)?
+    } else {
+        None
+    };
+    Ok(Original {
+        method: checked_method(asked.method)?,
+        scheme: stated.or(is_tls.then_some(Scheme::Https)),
+        path,
+        states_method: true,
+        states_path: true,
+        ..own
     })
 }
 

@@ -3,12 +3,12 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::gate::{Permit, extract, verify};
-use crate::jose::Claims;
-use crate::request::{HeaderLines, Original, RequestView};
+use crate::gate::Permit;
+use crate::request::{HeaderLines, Original};
 use crate::server::Service;
 use crate::server::answer::{Attempt, Exchange, Turn, answered};
 use crate::server::asked::Asked;
+use crate::server::claims::of_permit;
 use crate::server::forwarded::{Dialect, original};
 use crate::server::live::Live;
 use crate::server::reply::Reply;
@@ -39,7 +39,7 @@ fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn<Ht
     }
 }
 
-/// The identity of a request that may pass. The claims are read again out of the very token that was verified.
+/// The identity of a request that may pass.
 fn describe<H: HeaderLines>(
     live: &Live,
     asked: &Asked<'_, H>,
@@ -50,30 +50,20 @@ fn describe<H: HeaderLines>(
     let Some(known) = permit.known() else {
         return Value::Null;
     };
-    let view = RequestView {
-        headers: asked.headers,
-        original,
-        source: None,
-    };
-    let payload = extract::extract(&live.gate.extract, &view)
-        .ok()
-        .and_then(|credential| verify::payload_of_verified(credential.token()))
-        .unwrap_or_default();
-    let claims = Claims::parse(&payload).ok();
     let verified = known.verified();
     let issuer = live.gate.issuers.all().get(verified.place());
-    let (email, groups) = issuer
-        .zip(claims.as_ref())
-        .map(|(issuer, claims)| issuer.identity.email_and_groups(claims))
-        .unwrap_or_default();
-    let iss = claims
-        .as_ref()
-        .and_then(|claims| claims.get("iss")?.as_str());
+    let (about, iss) = of_permit(live, asked, original, permit, |claims| {
+        let about = issuer.map(|issuer| issuer.identity.email_and_groups(claims));
+        let iss = claims.get("iss").and_then(|iss| iss.as_str());
+        (about, iss.map(str::to_owned))
+    })
+    .unwrap_or_default();
+    let (email, groups) = about.unwrap_or_default();
     json!({
         "username": verified.identity().username(),
         "email": email,
         "groups": groups,
-        "issuer": iss.unwrap_or(verified.issuer()),
+        "issuer": iss.as_deref().unwrap_or(verified.issuer()),
         "expires_at": verified.validity().expires().map(crate::clock::Timestamp::seconds),
     })
 }

@@ -27,6 +27,9 @@ pub(super) async fn judged(
         let original = original(&asked, dialect, &live);
         let names_target = names_target(asked.headers, dialect);
         check(&exchange, original, names_target).map(|checked| match checked {
+            Checked::Pass(permit) if dialect == Dialect::RequestLine => {
+                respond::allow_envoy(&live, &permit)
+            }
             Checked::Pass(permit) => respond::allow(&live, &permit),
             Checked::Refused(reply) => reply.over_http(),
         })

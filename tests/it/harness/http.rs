@@ -25,7 +25,8 @@ impl Address {
         match text.strip_prefix("unix:") {
             Some(path) => Self::Unix(PathBuf::from(path)),
             None => Self::Tcp(
-                text.parse()
+                text.trim_start_matches("tls:")
+                    .parse()
                     .expect("a listening line names an address and a port"),
             ),
         }
@@ -355,6 +356,12 @@ impl Response {
             .filter(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| std::str::from_utf8(value).expect("header values are UTF-8"))
             .collect()
+    }
+
+    /// The names of all header lines, in small letters.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = self.headers.iter();
+        names.map(|(name, _)| name.to_ascii_lowercase()).collect()
     }
 
     pub(crate) fn text(&self) -> String {

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod bomb;
 pub(crate) mod fetched;
+pub(crate) mod grpc;
 pub(crate) mod http;
 pub(crate) mod judge;
 pub(crate) mod key_server;

@@ -96,6 +96,12 @@ impl Gate {
             .expect("a listening line of the admin listener")[0]
     }
 
+    /// The first address of a listener, by the name that its log line gives it.
+    pub(crate) fn listener(&self, name: &str) -> &Address {
+        let found = self.listeners.get(name).and_then(|all| all.first());
+        found.unwrap_or_else(|| panic!("no listening line of `{name}`"))
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -88,16 +88,20 @@ fn serve(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
             )?;
             return echo(&mut reader);
         }
-        let length = value("Content-Length")
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(0);
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body)?;
+        let is_chunked = value("Transfer-Encoding").is_some_and(|value| value == "chunked");
+        let body = if is_chunked {
+            read_chunks(&mut reader)?
+        } else {
+            let length = value("Content-Length").and_then(|value| value.parse().ok());
+            let mut body = vec![0; length.unwrap_or(0)];
+            reader.read_exact(&mut body)?;
+            body
+        };
         let seen = json!({
             "method": method,
             "target": target,
             "headers": headers,
-            "body_length": length,
+            "body_length": body.len(),
             "body": tokens::encode(&body),
         })
         .to_string();
@@ -107,6 +111,21 @@ fn serve(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
             seen.len()
         );
         reader.get_mut().write_all(answer.as_bytes())?;
+    }
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let size = usize::from_str_radix(line.trim(), 16).map_err(std::io::Error::other)?;
+        let mut chunk = vec![0; size + 2];
+        reader.read_exact(&mut chunk)?;
+        if size == 0 {
+            return Ok(body);
+        }
+        body.extend_from_slice(&chunk[..size]);
     }
 }
 

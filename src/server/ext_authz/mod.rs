@@ -1,0 +1,177 @@
+//! Envoy's external authorization over gRPC: `envoy.service.auth.v3.Authorization/Check`, and the health service of gRPC.
+//!
+//! What a request is comes from the attributes alone (`forwarded/attributes`), and the answer is what `/forward-auth` would say, as a
+//! `CheckResponse` (`response`), with the claims that were asked for as `metadata`.
+
+pub mod metadata;
+mod response;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use envoy_types::ext_authz::v3::pb::{
+    Authorization, AuthorizationServer, CheckRequest, CheckResponse,
+};
+use futures_util::stream::unfold;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+use tonic::{Request, Response, Status};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use crate::reason::Reason;
+
+use super::Service;
+use super::answer::{Checked, Exchange, check, settled};
+use super::asked::Asked;
+use super::beside::Beside;
+use super::connections::{Connection, accept};
+use super::forwarded::attributes::{AttributeLines, address_of, of_attributes};
+use super::respond::Endpoint;
+use super::tls::Speaks;
+
+/// What bounds the connections of this listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Checks at a time on one connection.
+    pub concurrent_streams: u32,
+    /// Silence after which a connection is asked whether it lives.
+    pub keep_alive: Duration,
+}
+
+/// How long a connection may take to answer that it lives.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest check, in bytes. Envoy sends bodies only where it is told to, and nothing here reads them.
+const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+/// Streams that a client may reset before they were looked at (CVE-2023-44487).
+const MAX_RESET_STREAMS: usize = 64;
+/// The header lines of a gRPC request itself, in bytes: the original request's are in its message.
+const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+/// How often the health service looks.
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
+
+/// Serves on open sockets until `beside` ends it.
+///
+/// # Errors
+/// A socket cannot be used.
+pub fn start(service: &Arc<Service>, limits: Limits, beside: Beside) -> io::Result<JoinHandle<()>> {
+    let end = beside.end.clone();
+    let acceptance = beside.acceptance(Speaks::Http2);
+    let connections = accept(beside.sockets, &acceptance)?;
+    let incoming = unfold(connections, |mut connections| async {
+        let connection = connections.recv().await?;
+        Some((Ok::<_, io::Error>(connection), connections))
+    });
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let watch = tokio::spawn(report_health(Arc::clone(service), reporter));
+    let gate = Gate {
+        service: Arc::clone(service),
+    };
+    let checks = AuthorizationServer::new(gate).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let server = Server::builder()
+        .max_concurrent_streams(limits.concurrent_streams)
+        .http2_keepalive_interval(Some(limits.keep_alive))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(MAX_RESET_STREAMS))
+        .http2_max_header_list_size(MAX_HEADER_LIST_BYTES)
+        .add_service(health)
+        .add_service(checks)
+        .serve_with_incoming_shutdown(incoming, async move { end.cancelled().await });
+    Ok(tokio::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the gRPC listener has ended");
+        }
+        watch.abort();
+    }))
+}
+
+/// Tells whoever asks whether checks can be answered: what `/readyz` says.
+async fn report_health(service: Arc<Service>, reporter: HealthReporter) {
+    let mut told = None;
+    loop {
+        let is_ready = service.lacking().is_empty();
+        if told != Some(is_ready) {
+            told = Some(is_ready);
+            let status = if is_ready {
+                ServingStatus::Serving
+            } else {
+                ServingStatus::NotServing
+            };
+            for name in ["", "envoy.service.auth.v3.Authorization"] {
+                reporter.set_service_status(name, status).await;
+            }
+        }
+        tokio::time::sleep(HEALTH_EVERY).await;
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = PeerAddress;
+
+    fn connect_info(&self) -> PeerAddress {
+        PeerAddress(self.peer())
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(Option<std::net::SocketAddr>);
+
+#[derive(Debug)]
+struct Gate {
+    service: Arc<Service>,
+}
+
+#[tonic::async_trait]
+impl Authorization for Gate {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
+        // A peer that nobody knows is nobody who is trusted: an address that no network holds.
+        let peer = request.extensions().get::<PeerAddress>().copied();
+        let peer = peer.ok_or_else(|| Status::internal("no peer"))?;
+        let attributes = request.into_inner().attributes.unwrap_or_default();
+        let http = attributes
+            .request
+            .and_then(|request| request.http)
+            .ok_or_else(|| Status::invalid_argument("only checks of HTTP requests are answered"))?;
+        let client = attributes.source.as_ref().and_then(address_of);
+        let lines = AttributeLines(&http);
+        let asked = Asked {
+            method: &http.method,
+            path: &http.path,
+            query: None,
+            headers: &lines,
+            peer: peer.0,
+            client,
+        };
+        let service = &self.service;
+        let checked = settled(
+            service,
+            |attempt| {
+                let live = service.live.load();
+                let exchange =
+                    Exchange::begin(service, &live, asked, Endpoint::ForwardAuth, attempt);
+                let original = if live.trust.covers(peer.0) {
+                    of_attributes(&http, live.max_header_bytes)
+                } else {
+                    Err(Reason::ProxyUntrusted)
+                };
+                check(&exchange, original, true).map(|checked| match checked {
+                    Checked::Pass(permit) => {
+                        let claims = original.ok().and_then(|original| {
+                            live.metadata.of(&live, &asked, original, &permit)
+                        });
+                        response::allow(&live, &permit, lines, claims)
+                    }
+                    Checked::Refused(reply) => response::deny(&reply),
+                })
+            },
+            |reply| response::deny(&reply),
+        );
+        Ok(Response::new(checked.await))
+    }
+}

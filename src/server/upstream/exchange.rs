@@ -1,0 +1,209 @@
+//! One request of a client: judged, and passed on where it may pass.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::upgrade::OnUpgrade;
+
+use crate::reason::Reason;
+use crate::server::Service;
+use crate::server::answer::{self, Attempt, Checked, check, settled};
+use crate::server::asked::Asked;
+use crate::server::forwarded::direct;
+use crate::server::reply::Reply;
+use crate::server::respond::{self, Endpoint};
+
+use super::Times;
+use super::activity::Activity;
+use super::application::{Application, Body};
+use super::moving::Moving;
+use super::outgoing::{Outgoing, outgoing, remove_those_of_the_connection};
+use super::tunnel;
+
+/// One request, and what it takes to answer it.
+pub(super) struct Exchange<'e> {
+    pub(super) service: &'e Arc<Service>,
+    pub(super) application: &'e Application,
+    pub(super) times: Times,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) is_tls: bool,
+}
+
+/// What became of a request at the gate.
+enum Judged {
+    Pass(Outgoing),
+    Refused(Reply),
+}
+
+impl Exchange<'_> {
+    /// Answers.
+    pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let began = Instant::now();
+        let upgrade = hyper::upgrade::on(&mut request);
+        let (head, body) = request.into_parts();
+        match self.judge(&head).await {
+            Judged::Refused(reply) => {
+                drain(&head, body).await;
+                told(reply)
+            }
+            Judged::Pass(outgoing) => {
+                let passed = self.pass_on(&head, outgoing, body, upgrade).await;
+                passed.unwrap_or_else(|reason| told(self.fail(&head, reason, began)))
+            }
+        }
+    }
+
+    fn asked<'h>(&self, head: &'h Parts) -> Asked<'h, HeaderMap> {
+        Asked {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+            peer: self.peer,
+            client: self.peer,
+        }
+    }
+
+    async fn judge(&self, head: &Parts) -> Judged {
+        let asked = self.asked(head);
+        let authority = head.uri.authority().map(http::uri::Authority::as_str);
+        settled(
+            self.service,
+            |attempt| {
+                let live = self.service.live.load();
+                let exchange = answer::Exchange::begin(
+                    self.service,
+                    &live,
+                    asked,
+                    Endpoint::ForwardAuth,
+                    attempt,
+                );
+                let original = direct(&asked, authority, self.is_tls, &live);
+                check(&exchange, original, true).map(|checked| match (checked, original) {
+                    (Checked::Refused(reply), _) => Judged::Refused(reply),
+                    (Checked::Pass(permit), Ok(original)) => {
+                        outgoing(&live, &permit, &asked, &original, head)
+                            .map_or_else(|| Judged::Refused(respond::internal()), Judged::Pass)
+                    }
+                    (Checked::Pass(_), Err(_)) => Judged::Refused(respond::internal()),
+                })
+            },
+            Judged::Refused,
+        )
+        .await
+    }
+
+    /// Passes the request on, and the answer back.
+    async fn pass_on(
+        &self,
+        head: &Parts,
+        outgoing: Outgoing,
+        body: Incoming,
+        upgrade: OnUpgrade,
+    ) -> Result<Response<Body>, Reason> {
+        let is_upgrade = outgoing.is_upgrade;
+        let activity = Activity::default();
+        let request = self.request(head, outgoing, body, &activity)?;
+        let answer = tokio::select! {
+            answer = self.application.send(request) => answer,
+            () = activity.silence(self.times.response) => return Err(Reason::UpstreamTimeout),
+        };
+        let mut answer = answer.map_err(|error| {
+            tracing::debug!(%error, "the application cannot be asked");
+            Reason::UpstreamUnreachable
+        })?;
+        let is_switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if is_switching && !is_upgrade {
+            return Err(Reason::UpstreamUnreachable);
+        }
+        remove_those_of_the_connection(answer.headers_mut());
+        if is_switching {
+            let application = hyper::upgrade::on(&mut answer);
+            tokio::spawn(tunnel::join(upgrade, application, self.times.idle));
+            let headers = answer.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        let idle = self.times.idle;
+        Ok(answer.map(|body| Moving::new(body, activity, idle).boxed()))
+    }
+
+    fn request(
+        &self,
+        head: &Parts,
+        outgoing: Outgoing,
+        body: Incoming,
+        activity: &Activity,
+    ) -> Result<Request<Body>, Reason> {
+        let address = Outgoing::address(outgoing.target).ok_or(Reason::RequestMalformed)?;
+        // One that is empty is sent without framing, as it came.
+        let body: Body = if body.is_end_stream() {
+            Full::default().map_err(|never| match never {}).boxed()
+        } else {
+            Moving::new(body, activity.clone(), self.times.idle).boxed()
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = address;
+        *request.headers_mut() = outgoing.headers;
+        Ok(request)
+    }
+
+    /// What the client is told when the application cannot be asked.
+    fn fail(&self, head: &Parts, reason: Reason, began: Instant) -> Reply {
+        let live = self.service.live.load();
+        let attempt = Attempt::last(began);
+        answer::Exchange::begin(
+            self.service,
+            &live,
+            self.asked(head),
+            Endpoint::ForwardAuth,
+            attempt,
+        )
+        .refuse_unread(reason)
+    }
+}
+
+/// How much of a body is read that nobody wants, and for how long: a client that is still sending would see a reset instead of the answer.
+const DRAINED_BYTES: usize = 256 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+async fn drain(head: &Parts, mut body: Incoming) {
+    // Whoever waits to be asked for it has not sent it.
+    if head.headers.contains_key(EXPECT) {
+        return;
+    }
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > DRAINED_BYTES {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
+}
+
+/// An answer of the gate itself.
+fn told(reply: Reply) -> Response<Body> {
+    let body = Full::new(reply.body).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed());
+    *response.status_mut() =
+        StatusCode::from_u16(reply.status.as_u16()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+            response
+                .headers_mut()
+                .append(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}

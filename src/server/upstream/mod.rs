@@ -1,0 +1,143 @@
+//! jwtgate itself in front of one application, for a pod that has no proxy.
+//!
+//! ```text
+//! client ─► connection ─► judge: what /forward-auth would say ─► outgoing: less what the client may not say, plus who it is
+//!                           │                                        │
+//!                           ▼                                        ▼
+//!                         refused                          application ─► answer, streamed back
+//! ```
+//!
+//! HTTP is spoken by hyper on both sides; what is ours is what may pass (`outgoing`), and that nothing hangs (`activity`).
+
+mod activity;
+mod application;
+mod exchange;
+mod lines;
+mod moving;
+mod outgoing;
+mod rules;
+mod tunnel;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Service;
+use super::beside::Beside;
+use super::connections::{Connection, accept};
+use super::tls::Speaks;
+use super::watched::{Patience, Watched};
+
+use application::Application;
+use exchange::Exchange;
+
+pub use application::Target;
+pub use rules::UpstreamRules;
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// For the application to accept a connection.
+    pub connect: Duration,
+    /// For the application's answer to begin.
+    pub response: Duration,
+    /// For a body or a tunnel to be silent.
+    pub idle: Duration,
+}
+
+/// Header lines of a request. Proxies in front may send many.
+const MAX_HEADER_LINES: usize = 200;
+/// From the end of one request to the end of the next one's head. hyper has one limit for idling and for sending a head slowly; a
+/// shorter one would meet the requests of load balancers, which keep connections for a minute.
+const HEAD: Duration = Duration::from_secs(75);
+/// How long a client may leave an answer untaken.
+const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Serves on open sockets until `beside` ends it.
+///
+/// # Errors
+/// A socket cannot be used.
+pub fn start(
+    service: &Arc<Service>,
+    target: Target,
+    times: Times,
+    max_header_bytes: usize,
+    beside: Beside,
+) -> io::Result<JoinHandle<()>> {
+    let end = beside.end.clone();
+    let acceptance = beside.acceptance(Speaks::Http1);
+    let mut connections = accept(beside.sockets, &acceptance)?;
+    let front = Arc::new(Front {
+        service: Arc::clone(service),
+        application: Application::new(target, times),
+        times,
+        // Room for the request line beside the head; what is too large is told by the gate, what is larger still by the parser.
+        max_head_bytes: max_header_bytes.saturating_mul(2).max(8 * 1024),
+        end,
+    });
+    Ok(tokio::spawn(async move {
+        let open = TaskTracker::new();
+        while let Some(connection) = connections.recv().await {
+            open.spawn(Arc::clone(&front).serve(connection));
+        }
+        open.close();
+        open.wait().await;
+    }))
+}
+
+/// What all connections share.
+struct Front {
+    service: Arc<Service>,
+    application: Application,
+    times: Times,
+    max_head_bytes: usize,
+    end: CancellationToken,
+}
+
+impl Front {
+    async fn serve(self: Arc<Self>, connection: Connection) {
+        let (peer, is_tls) = (connection.peer(), connection.is_tls());
+        let patience = Patience {
+            head: None,
+            answer: WRITE_TIMEOUT,
+            quiet: None,
+        };
+        let stream = TokioIo::new(Watched::new(connection, patience));
+        let front = Arc::clone(&self);
+        let answer = service_fn(move |request| {
+            let front = Arc::clone(&front);
+            async move {
+                let exchange = Exchange {
+                    service: &front.service,
+                    application: &front.application,
+                    times: front.times,
+                    peer,
+                    is_tls,
+                };
+                Ok::<_, std::convert::Infallible>(exchange.answer(request).await)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_headers(MAX_HEADER_LINES)
+            .max_buf_size(self.max_head_bytes)
+            .half_close(false)
+            .serve_connection(stream, answer)
+            .with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            // A connection that breaks is the client's affair.
+            _ = connection.as_mut() => return,
+            () = self.end.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
+    }
+}
