@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Admin, Cache, ExtAuthz, Identity, IssuerTable, Keys, Log, OneOrMany, RuleTable, Secret,
-    Server, SignedIdentity, Span, Upstream,
+    Access, Admin, Cache, ExtAuthz, Identity, Introspection, IssuerTable, Keys, Log, OneOrMany,
+    RuleTable, Secret, Server, SignedIdentity, Span, Upstream,
 };
 
 /// Where a token may stand.
@@ -156,6 +156,8 @@ pub struct Config {
     pub ext_authz: ExtAuthz,
     /// jwtgate itself in front of one application: it asks itself, and passes on what may pass.
     pub upstream: Upstream,
+    /// Who may ask `/introspect` whether a token is good (RFC 7662). Nobody unless somebody is named.
+    pub introspection: Introspection,
     /// The headers that tell the application who it is. All of them stand on every 200, empty where the token lacks the claim.
     pub identity: Identity,
     /// A short-lived JWT that says who it is, signed by jwtgate, in a header of its own.
@@ -209,6 +211,7 @@ impl Default for Config {
             admin: Admin::default(),
             ext_authz: ExtAuthz::default(),
             upstream: Upstream::default(),
+            introspection: Introspection::default(),
             identity: Identity::default(),
             signed_identity: SignedIdentity::default(),
             cache: Cache::default(),

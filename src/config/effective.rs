@@ -194,6 +194,8 @@ impl Config {
             &server.tls_client_authorities,
         ];
         files.extend(tls.into_iter().flatten().cloned());
+        let clients = self.introspection.clients.values();
+        files.extend(clients.filter_map(|client| client.secret_file.clone()));
         for settings in &issuers {
             let keys = &settings.keys;
             files.extend(items(keys.signing_certificate.as_ref()));

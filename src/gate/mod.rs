@@ -201,6 +201,13 @@ pub fn recognize<H: HeaderLines>(
     Decision::by_token(state, worth(state, presented, now), presented.ok(), now)
 }
 
+/// Tells at the moment `now` whose token this is, whatever request it may stand in.
+#[must_use]
+pub fn recognize_token(state: &State, credential: Credential<'_>, now: Timestamp) -> Decision {
+    let admitted = admit(state, credential, now);
+    Decision::by_token(state, admitted, Some(credential), now)
+}
+
 /// What a presented token is worth.
 fn worth(
     state: &State,

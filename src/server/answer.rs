@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use actix_web::http::{ConnectionType, StatusCode};
 
 use crate::clock::Timestamp;
-use crate::gate::{self, Decision, Difference, Halt, Lookup, Permit, Refusal};
+use crate::gate::{self, Credential, Decision, Difference, Halt, Lookup, Permit, Refusal};
 use crate::keys::keyring::Want;
 use crate::keys::{MissingKey, Waited};
 use crate::login::Way;
@@ -200,6 +200,15 @@ impl<'r, H: Lines> Exchange<'r, H> {
         self.take(gate::recognize(&self.live.gate, &view, Timestamp::now()))
     }
 
+    /// Asks the gate whose token this is, wherever it came from.
+    ///
+    /// # Errors
+    /// The token is not good, or its key is missing.
+    pub fn recognize_token(&self, credential: Credential<'_>) -> Result<Permit, Halt> {
+        let now = Timestamp::now();
+        self.take(gate::recognize_token(&self.live.gate, credential, now))
+    }
+
     fn view<'v>(&self, original: Original<'v>) -> RequestView<'v, H>
     where
         'r: 'v,
@@ -356,7 +365,10 @@ impl<'r, H: Lines> Exchange<'r, H> {
             Outward::NoToken | Outward::BadToken | Outward::MustSignInAgain
         );
         let returns = &self.live.returns;
-        if !may_help || !returns.can_sign_in() || self.endpoint == Endpoint::UserInfo {
+        if !may_help
+            || !returns.can_sign_in()
+            || matches!(self.endpoint, Endpoint::UserInfo | Endpoint::Introspect)
+        {
             return None;
         }
         let unstated = self.unstated();
@@ -375,7 +387,10 @@ impl<'r, H: Lines> Exchange<'r, H> {
     fn unstated(&self) -> Unstated {
         match self.endpoint {
             Endpoint::SignIn => Unstated::IsAPerson,
-            Endpoint::Verify | Endpoint::ForwardAuth | Endpoint::UserInfo => Unstated::IsAProgram,
+            Endpoint::Verify
+            | Endpoint::ForwardAuth
+            | Endpoint::UserInfo
+            | Endpoint::Introspect => Unstated::IsAProgram,
         }
     }
 

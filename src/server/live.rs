@@ -19,6 +19,7 @@ use crate::telemetry::rule_metrics::RuleCounter;
 
 #[cfg(feature = "ext-authz")]
 use super::ext_authz::metadata::MetadataRules;
+use super::introspection::Introspection;
 use super::tls::Tls;
 use super::trust::Trust;
 use super::upstream::UpstreamRules;
@@ -45,6 +46,8 @@ pub struct Live {
     pub metadata: MetadataRules,
     /// What of a client's request is not passed on to the application.
     pub upstream: UpstreamRules,
+    /// Who may ask about tokens.
+    pub introspection: Introspection,
     /// `WWW-Authenticate` in its forms.
     pub challenges: Challenges,
     /// Counters of requests that pass, in the order of the gate's issuers.
@@ -64,6 +67,8 @@ pub struct Challenges {
     pub invalid_request: Bytes,
     /// The token lacks a scope.
     pub insufficient_scope: Bytes,
+    /// A client must say who it is (RFC 7617).
+    pub basic: Bytes,
     /// The person must sign in again (RFC 9470 §3), without how.
     pub insufficient_authentication: Bytes,
 }
@@ -76,8 +81,8 @@ impl Challenges {
     pub fn new(realm: &str) -> Result<Self, Fault> {
         // RFC 9110 §5.6.4: a quoted string escapes these two.
         let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
-        let challenge = |error: &str| {
-            let text = format!("Bearer realm=\"{quoted}\"{error}");
+        let challenge_by = |scheme: &str, error: &str| {
+            let text = format!("{scheme} realm=\"{quoted}\"{error}");
             let is_fit = HeaderValue::from_str(&text).is_ok();
             is_fit.then(|| Bytes::from(text)).ok_or_else(|| {
                 Fault::new(
@@ -88,7 +93,9 @@ impl Challenges {
                 )
             })
         };
+        let challenge = |error: &str| challenge_by("Bearer", error);
         Ok(Self {
+            basic: challenge_by("Basic", "")?,
             no_token: challenge("")?,
             invalid_token: challenge(", error=\"invalid_token\"")?,
             invalid_request: challenge(", error=\"invalid_request\"")?,
@@ -115,6 +122,8 @@ impl Live {
             metadata
         };
         let (upstream, found) = UpstreamRules::compile(config);
+        faults.extend(found);
+        let (introspection, found) = Introspection::compile(config);
         faults.extend(found);
         let names = gate.headers.names().map(|name| {
             HeaderName::try_from(name).map_err(|_| {
@@ -159,6 +168,7 @@ impl Live {
             #[cfg(feature = "ext-authz")]
             metadata,
             upstream,
+            introspection,
             challenges,
             allow_counters,
             rule_counters,

@@ -23,6 +23,7 @@ mod explain;
 pub mod ext_authz;
 pub mod forwarded;
 pub mod handlers;
+pub mod introspection;
 pub mod listen;
 pub mod live;
 pub mod page;

@@ -33,6 +33,8 @@ pub enum Endpoint {
     SignIn,
     /// Applications and their scripts.
     UserInfo,
+    /// Clients that ask about tokens.
+    Introspect,
 }
 
 /// How an answer can be told.
@@ -183,6 +185,61 @@ pub fn identity(json: &serde_json::Value) -> Reply {
         .with("cache-control", "no-store")
         .with("x-content-type-options", "nosniff")
         .with_body("application/json", json.to_string())
+}
+
+/// The token is good (RFC 7662 §2.2). The client may take that for true for a while, and never longer than the token is: `left` seconds.
+#[must_use]
+pub fn active(json: &serde_json::Value, left: Option<i64>) -> Reply {
+    const LONGEST: i64 = 60;
+    let reply = Reply::new(StatusCode::OK);
+    let reply = match left.map(|left| left.min(LONGEST)) {
+        Some(seconds) if seconds > 0 => {
+            reply.with("cache-control", format!("private, max-age={seconds}"))
+        }
+        _ => reply.with("cache-control", "no-store"),
+    };
+    reply
+        .with("x-content-type-options", "nosniff")
+        .with_body("application/json", json.to_string())
+}
+
+/// The token is not good, and nobody learns why.
+#[must_use]
+pub fn inactive() -> Reply {
+    identity(&json!({ "active": false }))
+}
+
+/// Nobody may ask here.
+#[must_use]
+pub fn nothing_here() -> Reply {
+    Reply::new(StatusCode::NOT_FOUND)
+}
+
+/// No form with one token (RFC 6749 §5.2).
+#[must_use]
+pub fn unfit_form() -> Reply {
+    Reply::new(StatusCode::BAD_REQUEST)
+        .with("cache-control", "no-store")
+        .with_body(
+            "application/json",
+            json!({
+                "error": "invalid_request",
+                "error_description": "expected application/x-www-form-urlencoded with one `token`",
+            })
+            .to_string(),
+        )
+}
+
+/// Nobody who may ask (RFC 6749 §5.2).
+#[must_use]
+pub fn unknown_client(live: &Live) -> Reply {
+    Reply::new(StatusCode::UNAUTHORIZED)
+        .with_line("www-authenticate", &live.challenges.basic)
+        .with("cache-control", "no-store")
+        .with_body(
+            "application/json",
+            json!({ "error": "invalid_client" }).to_string(),
+        )
 }
 
 /// What a refusal can offer a person.

@@ -1,6 +1,6 @@
 //! THE table of endpoints, grouped by who calls them. Nothing else exists.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Route, guard};
 
 use super::forwarded::EXT_AUTHZ_PREFIX;
@@ -22,6 +22,11 @@ pub fn main(config: &mut ServiceConfig) {
         // People.
         .route("/sign-in", web::route().to(handlers::sign_in::sign_in))
         // Applications.
+        .service(
+            web::resource("/introspect")
+                .app_data(PayloadConfig::new(handlers::introspect::MAX_FORM_BYTES))
+                .route(web::post().to(handlers::introspect::introspect)),
+        )
         .route("/userinfo", web::route().to(handlers::userinfo::userinfo))
         .route("/.well-known/jwks.json", reading().to(handlers::jwks::jwks));
 }

@@ -55,6 +55,7 @@ mod fields;
 mod forward_auth;
 mod hostile;
 mod identity;
+mod introspect;
 mod issuers;
 mod issuers_config;
 mod issuers_padding;

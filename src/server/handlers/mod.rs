@@ -2,6 +2,7 @@
 
 pub mod ext_authz;
 pub mod forward_auth;
+pub mod introspect;
 pub mod jwks;
 pub mod sign_in;
 pub mod userinfo;

@@ -1,0 +1,213 @@
+//! Who may ask whether a token is good (RFC 7662), and what they are told.
+
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use crate::config::{Config, Fault};
+use crate::gate::verify::payload_of_verified;
+use crate::gate::{Credential, Permit};
+use crate::jose::Claims;
+use crate::keys::secret::without_final_line_break;
+
+use super::live::Live;
+
+/// Compiled from `[introspection]`. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Introspection {
+    /// Names, and digests of secrets: of equal length, so that comparing tells nothing of it.
+    clients: Arc<[(String, [u8; 32])]>,
+}
+
+/// The shortest secret that nobody guesses.
+const SHORT_SECRET: usize = 16;
+
+impl Introspection {
+    /// Reads the secrets of the clients.
+    #[must_use]
+    pub fn compile(config: &Config) -> (Self, Vec<Fault>) {
+        let mut faults = Vec::new();
+        let mut clients = Vec::new();
+        for (name, client) in &config.introspection.clients {
+            let path = |key: &str| format!("introspection.clients.{name}.{key}");
+            let secret = match (&client.secret, &client.secret_file) {
+                (Some(secret), None) => Ok(secret.expose().to_owned()),
+                (None, Some(file)) => std::fs::read_to_string(file)
+                    .map(|text| without_final_line_break(&text).to_owned())
+                    .map_err(|error| {
+                        Fault::new(
+                            path("secret_file"),
+                            format!("`{file}`: {error}"),
+                            "a text file that can be read",
+                            "check the path and its permissions",
+                        )
+                    }),
+                (Some(_), Some(_)) | (None, None) => Err(Fault::new(
+                    path("secret"),
+                    "none or both of `secret` and `secret_file`",
+                    "one of them",
+                    "`openssl rand -hex 32` makes a good one",
+                )),
+            };
+            match secret {
+                Ok(secret) if secret.is_empty() => faults.push(Fault::new(
+                    path("secret"),
+                    "an empty secret",
+                    "a secret",
+                    "`openssl rand -hex 32` makes a good one",
+                )),
+                Ok(secret) => {
+                    if secret.len() < SHORT_SECRET {
+                        faults.push(Fault::warning(
+                            path("secret"),
+                            format!("a secret of {} bytes", secret.len()),
+                            format!("{SHORT_SECRET} bytes or more"),
+                            "whoever guesses it can try out tokens: `openssl rand -hex 32` makes a good one",
+                        ));
+                    }
+                    clients.push((name.clone(), hashed(secret.as_bytes())));
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let clients = clients.into();
+        (Self { clients }, faults)
+    }
+
+    /// Whether anybody may ask.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        !self.clients.is_empty()
+    }
+
+    /// Whether these are the credentials of a client.
+    fn knows(&self, name: &str, secret: &str) -> bool {
+        let given = hashed(secret.as_bytes());
+        self.clients
+            .iter()
+            .any(|(own, digest)| own == name && verify_slices_are_equal(digest, &given).is_ok())
+    }
+
+    /// Whether the credentials of a request are those of a client: by HTTP Basic, or in the form (RFC 6749 §2.3.1). Both at once are none.
+    #[must_use]
+    pub fn admits(&self, authorization: Option<&str>, form: &Form) -> bool {
+        match (authorization, &form.client_id, &form.client_secret) {
+            (Some(line), None, None) => basic(line).is_some_and(|(name, secret)| {
+                // The parts are to be form-encoded first; many clients do not.
+                self.knows(&name, &secret) || self.knows(&decoded(&name), &decoded(&secret))
+            }),
+            (None, Some(name), Some(secret)) => self.knows(name, secret),
+            _ => false,
+        }
+    }
+}
+
+fn hashed(secret: &[u8]) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, secret).as_ref());
+    bytes
+}
+
+fn basic(line: &str) -> Option<(String, String)> {
+    let (scheme, credentials) = line.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(credentials.trim()).ok()?).ok()?;
+    let (name, secret) = text.split_once(':')?;
+    Some((name.to_owned(), secret.to_owned()))
+}
+
+fn decoded(text: &str) -> String {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8_lossy().into_owned()
+}
+
+/// What the form of a request says.
+#[derive(Debug, Default)]
+pub struct Form {
+    /// The token to judge.
+    pub token: String,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+impl Form {
+    /// Reads a form. `None`: it is none, or a parameter stands there twice (RFC 6749 §3.2).
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        std::str::from_utf8(body).ok()?;
+        let mut form = Self::default();
+        let mut token = None;
+        for (name, value) in url::form_urlencoded::parse(body) {
+            let place = match &*name {
+                "token" => &mut token,
+                "client_id" => &mut form.client_id,
+                "client_secret" => &mut form.client_secret,
+                // `token_type_hint`, which changes nothing here, and what RFC 7662 §2.1 lets servers add.
+                _ => continue,
+            };
+            if place.replace(value.into_owned()).is_some() {
+                return None;
+            }
+        }
+        form.token = token?;
+        Some(form)
+    }
+}
+
+/// What a client is told of a good token (RFC 7662 §2.2): its claims, with the name, address and groups as the identity headers have them.
+#[must_use]
+pub(super) fn active(live: &Live, permit: &Permit, credential: Credential<'_>) -> Option<Value> {
+    let verified = permit.known()?.verified();
+    let payload = payload_of_verified(credential.token())?;
+    let claims = Claims::parse(&payload).ok()?;
+    let mut members: Map<String, Value> = claims
+        .members()
+        .map(|(name, value)| (name.to_owned(), value.to_value()))
+        .collect();
+    let issuer = live.gate.issuers.all().get(verified.place());
+    if let Some(issuer) = issuer {
+        let (email, groups) = issuer.identity.email_and_groups(&claims);
+        let told = [
+            ("email", email.map(Value::from)),
+            ("groups", groups.map(Value::from)),
+        ];
+        for (name, value) in told {
+            members.extend(value.map(|value| (name.to_owned(), value)));
+        }
+    }
+    let own = [
+        ("active", json!(true)),
+        ("token_type", json!("Bearer")),
+        ("username", json!(verified.identity().username())),
+    ];
+    members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    Some(Value::Object(members))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read_strictly() {
+        let form = Form::parse(b"token=a.b%2Dc&token_type_hint=access_token&x=1").unwrap();
+        assert_eq!(form.token, "a.b-c");
+        for body in [
+            &b""[..],
+            b"x=1",
+            b"token=a&token=b",
+            b"token=a&token=a",
+            b"token=a&client_id=1&client_id=1",
+            b"\xff",
+        ] {
+            assert!(Form::parse(body).is_none(), "{body:?}");
+        }
+    }
+}
