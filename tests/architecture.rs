@@ -67,7 +67,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
 ];
 
 /// Frameworks, and the rooms that may know them. `gate` and `jose` must stay plain functions: no async, no I/O.
-const FRAMEWORKS: [(&str, &[&str]); 13] = [
+const FRAMEWORKS: [(&str, &[&str]); 14] = [
     ("actix_web", &["server", "app"]),
     ("tracing_actix_web", &["server", "app"]),
     ("tokio", &["server", "app", "keys", "idp"]),
@@ -75,6 +75,7 @@ const FRAMEWORKS: [(&str, &[&str]); 13] = [
     ("reqwest", &["idp"]),
     ("rustls", &["main", "server"]),
     ("tonic", &["server"]),
+    ("spop", &["server"]),
     ("hyper", &["server"]),
     ("hyper_util", &["server"]),
     ("envoy_types", &["server"]),

@@ -23,6 +23,7 @@ use super::run::{StartError, announce, bind_all};
 pub(super) struct Besides {
     ext_authz: Vec<Socket>,
     settings: ExtAuthz,
+    spoe: Vec<Socket>,
     upstream: Vec<Socket>,
     application: Option<(Target, Times)>,
     max_header_bytes: usize,
@@ -35,6 +36,7 @@ impl Besides {
         Ok(Self {
             ext_authz: bind_all(&plan.listeners.ext_authz)?,
             settings: plan.ext_authz.clone(),
+            spoe: bind_all(&plan.listeners.spoe)?,
             upstream: bind_all(&plan.listeners.upstream)?,
             application: plan.application.clone(),
             max_header_bytes: plan.max_header_bytes,
@@ -44,11 +46,15 @@ impl Besides {
     }
 
     pub(super) fn sockets(&self) -> impl Iterator<Item = &Socket> {
-        self.ext_authz.iter().chain(&self.upstream)
+        self.ext_authz
+            .iter()
+            .chain(&self.spoe)
+            .chain(&self.upstream)
     }
 
     pub(super) fn announce(&self) {
         announce("ext_authz", &self.ext_authz);
+        announce("spoe", &self.spoe);
         announce("upstream", &self.upstream);
     }
 
@@ -78,6 +84,9 @@ impl Besides {
                 &self.settings,
                 beside(self.ext_authz),
             )?);
+        }
+        if !self.spoe.is_empty() {
+            tasks.push(start_spoe(service, beside(self.spoe))?);
         }
         if let Some((target, times)) = self.application {
             let beside = beside(self.upstream);
@@ -111,6 +120,17 @@ fn start_ext_authz(
 /// An address for it has been a fault.
 #[cfg(not(feature = "ext-authz"))]
 fn start_ext_authz(_: &Arc<Service>, _: &ExtAuthz, _: Beside) -> io::Result<JoinHandle<()>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(feature = "spoe")]
+fn start_spoe(service: &Arc<Service>, beside: Beside) -> io::Result<JoinHandle<()>> {
+    crate::server::spoe::start(service, beside)
+}
+
+/// An address for it has been a fault.
+#[cfg(not(feature = "spoe"))]
+fn start_spoe(_: &Arc<Service>, _: Beside) -> io::Result<JoinHandle<()>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -14,6 +14,7 @@
 mod beside;
 pub mod compile;
 mod facts;
+mod listeners;
 pub mod online;
 mod overlap;
 pub mod plan;

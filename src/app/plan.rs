@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::config::fault::any_stops;
-use crate::config::{Config, ExtAuthz, Fault, OneOrMany, Span};
+use crate::config::{Config, ExtAuthz, Fault, Span};
 use crate::keys::{IssuerId, Remote};
 use crate::server::Live;
 use crate::server::listen::Address;
@@ -14,6 +14,7 @@ use crate::server::upstream::{Target, Times};
 use crate::telemetry::Metrics;
 
 use super::compile::{Compiled, compile};
+use super::listeners::{Listeners, judge_application};
 
 /// A configuration that has been judged: everything that the service needs, parsed.
 pub struct Plan {
@@ -30,23 +31,6 @@ pub struct Plan {
     pub(super) request_spans: bool,
     pub(super) fixed: Fixed,
     pub(super) overlap: Duration,
-}
-
-pub(super) struct Listeners {
-    pub(super) main: Vec<Address>,
-    pub(super) admin: Vec<Address>,
-    pub(super) ext_authz: Vec<Address>,
-    pub(super) upstream: Vec<Address>,
-}
-
-impl Listeners {
-    fn all(&self) -> impl Iterator<Item = &Address> {
-        self.main
-            .iter()
-            .chain(&self.admin)
-            .chain(&self.ext_authz)
-            .chain(&self.upstream)
-    }
 }
 
 /// What a running service cannot change: keys of the configuration with what they say.
@@ -75,6 +59,7 @@ impl Fixed {
                 ext_authz.max_concurrent_streams.to_string(),
             ),
             ("ext_authz.keep_alive", ext_authz.keep_alive.to_string()),
+            ("spoe.listen", format!("{:?}", config.spoe.listen)),
             ("upstream.listen", format!("{:?}", upstream.listen)),
             ("upstream.url", format!("{:?}", upstream.url)),
             (
@@ -114,7 +99,7 @@ pub(super) fn plan_with(
     metrics: Metrics,
 ) -> (Option<Plan>, Vec<Fault>) {
     let (compiled, returns, mut faults) = compile(config, now);
-    let listeners = judge_listeners(config, &mut faults);
+    let listeners = Listeners::judge(config, &mut faults);
     judge_times(config, &mut faults);
     let application = judge_application(config, &mut faults);
     let is_tls = listeners.all().any(Address::is_tls);
@@ -144,119 +129,6 @@ pub(super) fn plan_with(
         overlap: config.keys.overlap.0,
     });
     (plan, faults)
-}
-
-fn judge_listeners(config: &Config, faults: &mut Vec<Fault>) -> Listeners {
-    let (main, found) = Address::parse_all(&config.server.listen, "server.listen");
-    faults.extend(found);
-    if config.server.listen.items().is_empty() {
-        faults.push(
-            Fault::new(
-                "server.listen",
-                "no address",
-                "at least one address",
-                "for example `listen = [\"127.0.0.1:8080\"]`",
-            )
-            .absent(),
-        );
-    }
-    let (admin, found) = Address::parse_all(&config.admin.listen, "admin.listen");
-    faults.extend(found);
-    let ext_authz = beside(
-        &config.ext_authz.listen,
-        "ext_authz.listen",
-        cfg!(feature = "ext-authz"),
-        faults,
-    );
-    let upstream = beside(&config.upstream.listen, "upstream.listen", true, faults);
-    let named = [
-        ("server.listen", &main),
-        ("admin.listen", &admin),
-        ("ext_authz.listen", &ext_authz),
-        ("upstream.listen", &upstream),
-    ];
-    for (place, (key, addresses)) in named.iter().enumerate() {
-        for (other, before) in named.iter().take(place) {
-            let shared = addresses
-                .iter()
-                .find(|address| address.is_fixed() && before.contains(address));
-            if let Some(shared) = shared {
-                faults.push(Fault::new(
-                    *key,
-                    format!("`{shared}`, which `{other}` has too"),
-                    "an address of its own",
-                    "each listener speaks to somebody else; the admin listener, 127.0.0.1:8081 unless you say otherwise, must never be the public one",
-                ));
-            }
-        }
-    }
-    if let Some(open) = admin.iter().find(|address| !address.is_local()) {
-        faults.push(Fault::warning(
-            "admin.listen",
-            format!("`{open}`, which other machines may reach"),
-            "a loopback address or a Unix socket",
-            "the metrics tell issuers and volumes: let nobody but your monitoring reach it",
-        ));
-    }
-    Listeners {
-        main,
-        admin,
-        ext_authz,
-        upstream,
-    }
-}
-
-/// The application of `[upstream]`, where clients come to jwtgate itself.
-fn judge_application(config: &Config, faults: &mut Vec<Fault>) -> Option<(Target, Times)> {
-    let upstream = &config.upstream;
-    let is_on = !upstream.listen.items().is_empty();
-    let target = upstream.url.as_deref().map(Target::parse).transpose();
-    let target = target.unwrap_or_else(|fault| {
-        faults.push(fault);
-        None
-    });
-    if is_on != upstream.url.is_some() {
-        let (key, other) = if is_on {
-            ("upstream.url", "`upstream.listen`")
-        } else {
-            ("upstream.listen", "`upstream.url`")
-        };
-        faults.push(
-            Fault::new(
-                key,
-                format!("nothing, beside {other}"),
-                "both or neither",
-                "`listen` is where clients come to, `url` is the application",
-            )
-            .absent(),
-        );
-    }
-    let times = Times {
-        connect: upstream.connect_timeout.0,
-        response: upstream.response_timeout.0,
-        idle: upstream.idle_timeout.0,
-    };
-    target.filter(|_| is_on).map(|target| (target, times))
-}
-
-/// The addresses of a listener that is off unless somebody names one, and that not every build has.
-fn beside(
-    listen: &OneOrMany,
-    key: &'static str,
-    is_built: bool,
-    faults: &mut Vec<Fault>,
-) -> Vec<Address> {
-    let (addresses, found) = Address::parse_all(listen, key);
-    faults.extend(found);
-    if !is_built && !addresses.is_empty() {
-        faults.push(Fault::new(
-            key,
-            "an address",
-            "nothing: this build of jwtgate has no such listener",
-            "build it with its default features",
-        ));
-    }
-    addresses
 }
 
 fn judge_times(config: &Config, faults: &mut Vec<Fault>) {

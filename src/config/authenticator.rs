@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Access, Admin, Cache, ExtAuthz, Identity, Introspection, IssuerTable, Keys, Log, OneOrMany,
-    RuleTable, Secret, Server, SignedIdentity, Span, Upstream,
+    RuleTable, Secret, Server, SignedIdentity, Span, Spoe, Upstream,
 };
 
 /// Where a token may stand.
@@ -154,6 +154,8 @@ pub struct Config {
     pub admin: Admin,
     /// The listener for Envoy's external authorization over gRPC.
     pub ext_authz: ExtAuthz,
+    /// The listener for HAProxy's agent protocol.
+    pub spoe: Spoe,
     /// jwtgate itself in front of one application: it asks itself, and passes on what may pass.
     pub upstream: Upstream,
     /// Who may ask `/introspect` whether a token is good (RFC 7662). Nobody unless somebody is named.
@@ -210,6 +212,7 @@ impl Default for Config {
             server: Server::default(),
             admin: Admin::default(),
             ext_authz: ExtAuthz::default(),
+            spoe: Spoe::default(),
             upstream: Upstream::default(),
             introspection: Introspection::default(),
             identity: Identity::default(),

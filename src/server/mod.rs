@@ -5,7 +5,7 @@
 //! gate and records what came of it; `respond` is the only place with status codes; `page`, `accept` and `bounces` serve people; `listen`
 //! opens sockets, `serve` puts actix on them with connections that `watched` limits; `span` is the root span.
 //!
-//! Beside the endpoints, `ext_authz` speaks gRPC to Envoy and `upstream` stands in front of an application itself, each on `connections` of
+//! Beside the endpoints, `ext_authz` speaks gRPC to Envoy, `spoe` HAProxy's agent protocol, and `upstream` stands in front of an application itself, each on `connections` of
 //! its own (`beside` is what such listeners share). `tls` is for all
 //! listeners; `claims` reads what an answer says beyond the identity headers, and `spelling` knows which header names are taken for one.
 
@@ -33,6 +33,8 @@ pub mod routes;
 pub mod serve;
 pub mod span;
 pub mod spelling;
+#[cfg(feature = "spoe")]
+pub mod spoe;
 pub mod tls;
 pub mod trust;
 pub mod upstream;

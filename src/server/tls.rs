@@ -37,6 +37,9 @@ pub(super) enum Speaks {
     /// HTTP/2, which gRPC stands on.
     #[cfg(feature = "ext-authz")]
     Http2,
+    /// HAProxy's agent protocol, which has no name there.
+    #[cfg(feature = "spoe")]
+    Spop,
 }
 
 impl Tls {
@@ -83,11 +86,13 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(&self.0.current) as _);
-        config.alpn_protocols = vec![match speaks {
-            Speaks::Http1 => b"http/1.1".to_vec(),
+        config.alpn_protocols = match speaks {
+            Speaks::Http1 => vec![b"http/1.1".to_vec()],
             #[cfg(feature = "ext-authz")]
-            Speaks::Http2 => b"h2".to_vec(),
-        }];
+            Speaks::Http2 => vec![b"h2".to_vec()],
+            #[cfg(feature = "spoe")]
+            Speaks::Spop => Vec::new(),
+        };
         TlsAcceptor::from(Arc::new(config))
     }
 }

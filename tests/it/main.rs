@@ -93,6 +93,7 @@ mod shapes;
 mod signed_identity;
 mod sources;
 mod spellings;
+mod spoe;
 mod stated;
 mod stored_keys;
 mod tls_listener;

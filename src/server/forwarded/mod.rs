@@ -5,6 +5,8 @@
 
 #[cfg(feature = "ext-authz")]
 pub mod attributes;
+#[cfg(feature = "spoe")]
+pub mod message;
 mod text;
 
 use crate::config::OriginalRequestHeader;
@@ -284,19 +286,19 @@ fn stated_scheme(headers: &impl HeaderLines) -> Result<Option<Scheme>, Reason> {
 
 /// The check request itself, where nobody describes another.
 fn itself<'r, H: Lines>(asked: &Asked<'r, H>) -> Result<Original<'r>, Reason> {
-    let host = match single(asked.headers, "host")? {
-        Some(host) => Some(checked_host(host)?),
-        None => None,
-    };
     Ok(Original {
         method: asked.method,
         scheme: None,
-        host,
+        host: itself_host(asked.headers)?,
         path: asked.path,
         query: asked.query,
         states_method: false,
         states_path: false,
     })
+}
+
+fn itself_host(headers: &impl HeaderLines) -> Result<Option<&str>, Reason> {
+    single(headers, "host")?.map(checked_host).transpose()
 }
 
 /// The one value of a header; none when it is absent or empty: some proxies empty what they do not know (ingress-nginx does with
