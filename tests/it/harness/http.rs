@@ -1,6 +1,6 @@
 //! A raw HTTP/1.1 client that sends exactly the bytes it is told to.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -45,7 +45,7 @@ impl Address {
 }
 
 /// A request under construction. Headers go out in the order and with the bytes given.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Request {
     method: String,
     target: String,
@@ -159,6 +159,36 @@ impl Request {
     }
 }
 
+/// As text; what is long is cut.
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{} {}", self.method, shortened(&self.target))?;
+        write_message(formatter, &self.headers, &self.body)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "{}", self.status)?;
+        write_message(formatter, &self.headers, &self.body)
+    }
+}
+
+fn write_message(out: &mut fmt::Formatter<'_>, headers: &Headers, body: &[u8]) -> fmt::Result {
+    for (name, value) in headers {
+        writeln!(out, "  {name}: {}", shortened(&value.escape_ascii()))?;
+    }
+    writeln!(out, "  {}", shortened(&String::from_utf8_lossy(body)))
+}
+
+fn shortened(text: &impl Display) -> String {
+    let text = text.to_string();
+    match text.char_indices().nth(1000) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
 trait Stream: Read + Write + Send {}
 impl<T: Read + Write + Send> Stream for T {}
 
@@ -172,7 +202,7 @@ impl Connection {
         Self::open_with(to, TIMEOUT)
     }
 
-    fn open_with(to: &Address, timeout: Duration) -> io::Result<Self> {
+    pub(crate) fn open_with(to: &Address, timeout: Duration) -> io::Result<Self> {
         let stream: Box<dyn Stream> = match to {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect_timeout(address, timeout)?;
@@ -327,7 +357,7 @@ fn invalid(what: &str) -> io::Error {
 }
 
 /// An answer as it came over the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: Headers,

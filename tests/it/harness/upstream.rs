@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::tokens;
@@ -83,9 +86,13 @@ fn serve(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
         };
         served.fetch_add(1, Ordering::SeqCst);
         if value("Upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
-            reader.get_mut().write_all(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-            )?;
+            let key = value("Sec-WebSocket-Key").map_or("", String::as_str);
+            let accept = websocket_accept(key);
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n\r\n"
+            );
+            reader.get_mut().write_all(answer.as_bytes())?;
             return echo(&mut reader);
         }
         let is_chunked = value("Transfer-Encoding").is_some_and(|value| value == "chunked");
@@ -127,6 +134,12 @@ fn read_chunks(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
         }
         body.extend_from_slice(&chunk[..size]);
     }
+}
+
+/// RFC 6455 §4.2.2. HAProxy takes no upgrade without it.
+fn websocket_accept(key: &str) -> String {
+    let salted = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, salted.as_bytes()))
 }
 
 /// The header lines of a request, up to the blank line behind them.

@@ -1,6 +1,6 @@
-//! A gate with rules, behind an nginx and in front of an application, or alone.
+//! A gate with rules, behind a proxy and in front of an application, or alone.
 
-use crate::harness::nginx::Nginx;
+use crate::harness::proxies::{Extent, Kind, Proxy};
 use crate::harness::upstream::Upstream;
 use crate::harness::{Address, Connection, Gate, Request, Response, Settings, tokens};
 
@@ -31,9 +31,9 @@ pub(super) const WITH_HOST_OF_CLIENT: Edits = &[
 pub(super) const DENIED: &str = "[[rules]]\naction = \"deny\"\npath_prefix = \"/admin\"\n";
 pub(super) const REST: &str = "[[rules]]\naction = \"require\"\npath_prefix = \"/\"\n";
 
-/// Client → nginx → gate and application.
+/// Client → proxy → gate and application.
 pub(super) struct Chain {
-    pub(super) nginx: Nginx,
+    pub(super) proxy: Proxy,
     pub(super) app: Upstream,
     pub(super) gate: Gate,
 }
@@ -45,16 +45,20 @@ impl Chain {
     }
 
     pub(super) fn start_with(settings: Settings, edits: Edits) -> Option<Self> {
-        let gate = settings.start();
+        Self::behind(Kind::Nginx, settings, edits)
+    }
+
+    pub(super) fn behind(kind: Kind, settings: Settings, edits: Edits) -> Option<Self> {
+        let gate = kind.asks_on(settings, 0).start();
         let app = Upstream::start();
-        let nginx = Nginx::start_with(gate.main(), app.port(), edits)?;
-        Some(Self { nginx, app, gate })
+        let proxy = Proxy::start_with(kind, Extent::Full, kind.door(&gate), app.port(), edits)?;
+        Some(Self { proxy, app, gate })
     }
 
     /// Whether these bytes make something arrive at the application. Its own count says so: not every answer can be read.
     pub(super) fn lets_pass(&self, request: &[u8]) -> bool {
         let before = self.app.served();
-        let status = exchange(self.nginx.address(), request).map(|answer| answer.status);
+        let status = exchange(self.proxy.address(), request).map(|answer| answer.status);
         let has_arrived = self.app.served() > before;
         assert_eq!(
             status == Some(200),

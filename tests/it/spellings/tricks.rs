@@ -239,7 +239,7 @@ fn s10_1_no_header_takes_a_claim_of_a_client_to_the_application() {
     let arrives = |name: &&str| {
         let headers = format!("Host: app.example.com\r\n{name}: /admin\r\n");
         let bytes = request("GET /public HTTP/1.1", &headers);
-        let answer = exchange(chain.nginx.address(), &bytes).expect("an answer");
+        let answer = exchange(chain.proxy.address(), &bytes).expect("an answer");
         assert_eq!(answer.status, 200);
         let values = echoed_headers(&answer.json(), name);
         values.iter().any(|value| is_admin(value.as_bytes()))
@@ -284,7 +284,7 @@ fn s10_3_requests_of_old_versions_open_nothing() {
     // HTTP/0.9 has no headers, so the token stands in the query, and its answer has no status.
     let arrives = |line: String| {
         let before = chain.app.served();
-        exchange(chain.nginx.address(), line.as_bytes());
+        exchange(chain.proxy.address(), line.as_bytes());
         chain.app.served() > before
     };
     for (target, is_open) in [
@@ -322,7 +322,7 @@ fn s10_3_a_request_behind_or_within_another_one_is_judged_for_itself() {
     ] {
         let before = chain.app.served();
         let both = [request("GET /public HTTP/1.1", &headers), denied.clone()].concat();
-        let mut connection = Connection::open(chain.nginx.address()).expect("it listens");
+        let mut connection = Connection::open(chain.proxy.address()).expect("it listens");
         connection.write(&both).expect("nginx reads it");
         connection.read_to_end().expect("the last one closes it");
         assert_eq!(chain.app.served(), before + expected, "{headers}");

@@ -1,0 +1,61 @@
+//! A file that the product ships, with the places of a test in it.
+
+use std::fs;
+use std::path::Path;
+
+/// The text of a shipped file. Whatever is replaced in it must be there.
+pub(super) struct Shipped {
+    path: &'static str,
+    text: String,
+}
+
+impl Shipped {
+    /// `path` is below `config/`.
+    pub(super) fn read(path: &'static str) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("config")
+            .join(path);
+        let text = fs::read_to_string(file);
+        Self {
+            path,
+            text: text.unwrap_or_else(|error| panic!("config/{path} is shipped: {error}")),
+        }
+    }
+
+    pub(super) fn with(mut self, shipped: &str, tested: &str) -> Self {
+        self.replace(shipped, tested);
+        self
+    }
+
+    /// A line in front of all others.
+    pub(super) fn behind(mut self, line: &str) -> Self {
+        self.text.insert_str(0, line);
+        self
+    }
+
+    pub(super) fn has(&self, shipped: &str) -> bool {
+        self.text.contains(shipped)
+    }
+
+    pub(super) fn replace(&mut self, shipped: &str, tested: &str) {
+        assert!(
+            self.has(shipped),
+            "config/{} no longer has `{shipped}`",
+            self.path
+        );
+        self.text = self.text.replace(shipped, tested);
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Without the folders in front.
+    pub(super) fn name(&self) -> &'static str {
+        self.path.rsplit('/').next().unwrap_or(self.path)
+    }
+
+    pub(super) fn write_to(&self, folder: &Path) {
+        fs::write(folder.join(self.name()), &self.text).expect("the temporary folder is ours");
+    }
+}
