@@ -67,6 +67,7 @@ install_missing() {
   have haproxy || packages+=(haproxy)
   have apache2 || packages+=(apache2)
   [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || packages+=(libapache2-mod-auth-openidc)
+  [ -e /usr/share/lua/5.3/socket/http.lua ] || packages+=(lua-socket)
   { have hadolint && have_node && have_proxies; } || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   compose version >/dev/null 2>&1 || packages+=(docker-compose)
 

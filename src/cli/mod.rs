@@ -13,6 +13,7 @@ mod keygen;
 mod keys;
 mod mint;
 mod print;
+mod proxy_config;
 pub mod reference;
 mod replay;
 mod request_input;
@@ -52,6 +53,7 @@ enum Command {
     Inspect(inspect::Arguments),
     Bench(bench::Arguments),
     Config(config::Arguments),
+    ProxyConfig(proxy_config::Arguments),
     Health(health::Arguments),
 }
 
@@ -99,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::ProxyConfig(arguments) => proxy_config::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
     };
     match done {

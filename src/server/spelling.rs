@@ -1,4 +1,4 @@
-//! Header names that programs behind a proxy may read as one: `X-Auth-User`, `x_auth_user` and `X.Auth.User` are all
+//! Header names that programs behind a proxy may read as one: `X-Auth-User`, `x_auth_user`, `X.Auth.User` and `X!Auth!User` are all
 //! `HTTP_X_AUTH_USER` to CGI and its heirs (CVE-2026-33433).
 
 /// The spelling that needs no other character than those of names in most languages.
@@ -20,9 +20,10 @@ pub fn is_same_folded(one: &str, other: &str) -> bool {
 }
 
 const fn fold(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' => b'-',
-        other => other.to_ascii_lowercase(),
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
     }
 }
 
@@ -32,10 +33,10 @@ mod tests {
 
     #[test]
     fn s8_3_spellings_that_fold_into_one_are_found() {
-        for name in ["x_auth_user", "X-Auth_User", "x.auth.user", "X.AUTH-USER"] {
+        for name in ["x_auth_user", "X-Auth_User", "x.auth.user", "X!AUTH-USER"] {
             assert!(is_alias("x-auth-user", name), "{name}");
         }
-        for name in ["X-Auth-User", "x-auth-users", "xauthuser", "x auth user"] {
+        for name in ["X-Auth-User", "x-auth-users", "xauthuser", "x-auth-us3r"] {
             assert!(!is_alias("x-auth-user", name), "{name}");
         }
         assert!(is_same_folded("x-auth-user", "X-Auth_User"));

@@ -81,6 +81,7 @@ mod presets_faults;
 mod presets_platforms;
 mod properties;
 mod proxies;
+mod proxy_config;
 mod reference;
 mod reload;
 mod reload_hostile;

@@ -83,7 +83,7 @@ mod tests {
         ] {
             assert!(rules.strips(name), "{name}");
         }
-        for name in ["x-forwarded-for", "authorization", "remote", "x-aut", "é"] {
+        for name in ["x-forwarded-for", "authorization", "remote", "x-aut"] {
             assert!(!rules.strips(name), "{name}");
         }
     }

@@ -48,8 +48,8 @@ impl Chain {
         settings: Settings,
         edits: Edits<'_>,
     ) -> Option<Self> {
-        let gate = kind.asks_on(settings, 0).start();
         let app = Upstream::start();
+        let gate = kind.asks_on(settings, 0, app.port()).start();
         let proxy = Proxy::start_with(kind, extent, kind.door(&gate), app.port(), edits)?;
         Some(Self {
             kind,

@@ -54,6 +54,16 @@ fn every_kind_of_request() -> [Request; 5] {
 #[track_caller]
 fn stays_closed(cell: Cell, kind: Kind, proxy: &Proxy, app: &Upstream, limit: Duration) {
     let before = app.served();
+    if table::expected(cell, kind) == Outcome::Nobody {
+        for request in every_kind_of_request() {
+            let answer = request
+                .timeout(Duration::from_secs(1))
+                .try_send(proxy.address());
+            assert!(answer.is_err(), "{cell:?} behind {kind:?}: {answer:?}");
+        }
+        assert_eq!(app.served(), before, "{cell:?} behind {kind:?}");
+        return;
+    }
     for (answer, waited) in asking_all_at_once(proxy, &every_kind_of_request()) {
         assert_eq!(
             Outcome::Refused(answer.status),
@@ -108,9 +118,9 @@ fn s18_7_with_the_gate_hanging_nothing_passes_and_nobody_waits_for_long(kind: Ki
 
 fn a_restarted_gate_is_asked_again_at_once(kind: Kind) {
     let port = ports::free();
-    let settings = kind.asks_on(settings(), port);
-    let mut gate = settings.clone().start();
     let app = Upstream::start();
+    let settings = kind.asks_on(settings(), port, app.port());
+    let mut gate = settings.clone().start();
     let Some(proxy) = Proxy::start(kind, kind.door(&gate), app.port()) else {
         return;
     };
@@ -135,6 +145,10 @@ fn a_restarted_gate_is_asked_again_at_once(kind: Kind) {
 }
 
 fn s18_7_what_answers_in_the_place_of_the_gate_lets_nothing_pass(kind: Kind) {
+    if kind == Kind::Itself {
+        // Nothing can take the place of the proxy itself.
+        return;
+    }
     let impostors = [
         (Cell::Silent, ""),
         (Cell::Nonsense, "220 mail.example.com ESMTP\r\n"),

@@ -15,7 +15,10 @@ behind_every_proxy!(
 );
 
 fn start(kind: Kind) -> Option<Chain> {
-    if matches!(kind, Kind::HaproxySpoe | Kind::EnvoyGrpc) {
+    if matches!(
+        kind,
+        Kind::HaproxySpoe | Kind::EnvoyGrpc | Kind::Apache | Kind::Itself
+    ) {
         // They have none: it would be nearly the complete one.
         return None;
     }

@@ -11,6 +11,7 @@ mod decisions;
 mod failures;
 mod identity;
 mod impostor;
+mod introspection;
 mod logs;
 mod minimal;
 mod page;
@@ -61,6 +62,16 @@ macro_rules! behind_every_proxy {
             #[test]
             fn envoy_grpc() {
                 super::$name(Kind::EnvoyGrpc);
+            }
+
+            #[test]
+            fn apache() {
+                super::$name(Kind::Apache);
+            }
+
+            #[test]
+            fn itself() {
+                super::$name(Kind::Itself);
             }
         }
     )+};

@@ -17,7 +17,8 @@ const HEAD: &str = "<!-- Generated from tests/it/proxies. Do not edit: JWTGATE_R
 # Proxies\n\n\
 What becomes of a request behind each proxy, with the configuration that is shipped for it in [config/](../../config). Every cell is a test\n\
 that runs this proxy between a client, jwtgate and an application. *Passes* means that the application gets the request, with the identity\n\
-headers that jwtgate gave and none of the client's; a number is the status that the client gets, and the application hears nothing of it.\n\n";
+headers that jwtgate gave and none of the client's; a number is the status that the client gets, and the application hears nothing of it.\n\n\
+Apache can also ask about tokens alone, without Lua: [introspection.conf](../../config/apache/introspection.conf), which tests of its own run.\n\n";
 
 /// What the page says of a proxy itself.
 struct About {
@@ -29,6 +30,7 @@ struct About {
     version: &'static str,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, one entry for each proxy")]
 fn about(kind: Kind) -> About {
     match kind {
         Kind::Nginx => About {
@@ -87,6 +89,23 @@ fn about(kind: Kind) -> About {
             waits: "2 s",
             version: "1.40.0",
         },
+        Kind::Apache => About {
+            name: "Apache, Lua",
+            full: &["apache/forward-auth.conf", "apache/jwtgate.lua"],
+            minimal: &[],
+            asks: "`/forward-auth`",
+            waits: "2 s",
+            version: "2.4.71",
+        },
+        Kind::Introspection => unreachable!("it has no column"),
+        Kind::Itself => About {
+            name: "jwtgate itself",
+            full: &["sidecar.toml"],
+            minimal: &[],
+            asks: "itself (`[upstream]`)",
+            waits: "—",
+            version: "this version",
+        },
     }
 }
 
@@ -121,6 +140,7 @@ fn told(outcome: Outcome) -> String {
         Outcome::Passes => "passes".to_owned(),
         Outcome::PassesAs(target) => format!("passes as `{target}`"),
         Outcome::Refused(status) => status.to_string(),
+        Outcome::Nobody => "no answer".to_owned(),
     }
 }
 
@@ -179,7 +199,7 @@ fn the_page_names_the_versions_that_are_installed_and_every_shipped_file() {
         assert!(script.contains(&pin), "tests/run.sh installs no {pin}");
     }
     let page = fs::read_to_string(root.join(PAGE)).expect("the page");
-    for folder in ["nginx", "traefik", "caddy", "haproxy", "envoy"] {
+    for folder in ["nginx", "traefik", "caddy", "haproxy", "envoy", "apache"] {
         let entries = fs::read_dir(root.join("config").join(folder)).expect("a folder");
         for entry in entries {
             let name = entry.expect("a file").file_name();

@@ -1,10 +1,10 @@
 //! The content of the table.
 
 use super::table::Cell;
-use super::table::Outcome::{Passes, PassesAs, Refused};
+use super::table::Outcome::{Nobody, Passes, PassesAs, Refused};
 use super::table::{Section, row, target};
 use crate::harness::proxies::Kind::{
-    Caddy, EnvoyGrpc, EnvoyHttp, Haproxy, HaproxySpoe, Nginx, Traefik,
+    Apache, Caddy, EnvoyGrpc, EnvoyHttp, Haproxy, HaproxySpoe, Itself, Nginx, Traefik,
 };
 
 pub(super) const SECTIONS: &[Section] = &[
@@ -111,7 +111,7 @@ pub(super) const SECTIONS: &[Section] = &[
             ),
             row(Cell::LargeCookie, "A `Cookie` line of 47 KB", Passes),
             row(Cell::HugeCookie, "One of 100 KB", Refused(431)).but(&[(
-                &[Nginx, Haproxy, HaproxySpoe],
+                &[Nginx, Haproxy, HaproxySpoe, Apache],
                 Refused(400),
                 "They have no other word for a head that does not fit their buffers.",
             )]),
@@ -173,32 +173,56 @@ pub(super) const SECTIONS: &[Section] = &[
             target("/%61dmin", Refused(403)),
             target("/%2561dmin", Refused(403)),
             target("/admin?x=/public", Refused(403)),
-            target("/admin%00", Refused(403)).but(&[(
-                &[Nginx, EnvoyHttp, EnvoyGrpc],
-                Refused(400),
-                "They refuse this themselves.",
-            )]),
+            target("/admin%00", Refused(403)).but(&[
+                (
+                    &[Nginx, EnvoyHttp, EnvoyGrpc],
+                    Refused(400),
+                    "They refuse this themselves.",
+                ),
+                (&[Apache], Refused(404), "Apache refuses this itself."),
+            ]),
             target("/app#/../admin", Refused(403)).but(&[(
-                &[Traefik, Haproxy, HaproxySpoe, EnvoyHttp, EnvoyGrpc],
+                &[Traefik, Haproxy, HaproxySpoe, EnvoyHttp, EnvoyGrpc, Apache],
                 Refused(400),
                 "They refuse this themselves.",
+            ), (
+                &[Itself],
+                PassesAs("/app"),
+                "It cuts a fragment off: what is judged is what is passed on.",
             )]),
             target("/app?a=1;b=2", Passes).but(&[(
                 &[Traefik],
                 PassesAs("/app?a=1&b=2"),
                 "Traefik makes `&` of `;` in a query, or `%3B` with `encodeQuerySemicolons`.",
             )]),
-            target("http://app.example.com/admin", Refused(403)),
-            target("http://app.example.com/app", PassesAs("/app")).but(&[(
-                &[Haproxy, HaproxySpoe],
-                Passes,
-                "HAProxy leaves the absolute form as it is; jwtgate judges its path.",
+            target("http://app.example.com/admin", Refused(403))
+                .but(&[(&[Apache], Refused(400), NO_ABSOLUTE_FORM)]),
+            target("http://app.example.com/app", PassesAs("/app")).but(&[
+                (
+                    &[Haproxy, HaproxySpoe],
+                    Passes,
+                    "HAProxy leaves the absolute form as it is; jwtgate judges its path.",
+                ),
+                (&[Apache], Refused(400), NO_ABSOLUTE_FORM),
+            ]),
+            target("http://other.example.com/admin", Refused(403)).but(&[
+                (&[Haproxy, HaproxySpoe], Refused(400), OTHER_HOST),
+                (&[Apache], Refused(400), NO_ABSOLUTE_FORM),
+            ]),
+            target("http://other.example.com/app", PassesAs("/app")).but(&[
+                (&[Haproxy, HaproxySpoe], Refused(400), OTHER_HOST),
+                (&[Apache], Refused(400), NO_ABSOLUTE_FORM),
+                (
+                    &[Itself],
+                    Refused(403),
+                    "jwtgate takes no target with another host than `Host`.",
+                ),
+            ]),
+            target("admin", Refused(400)).but(&[(
+                &[Itself],
+                Refused(403),
+                "It reads as a host, which is another one than `Host`.",
             )]),
-            target("http://other.example.com/admin", Refused(403))
-                .but(&[(&[Haproxy, HaproxySpoe], Refused(400), OTHER_HOST)]),
-            target("http://other.example.com/app", PassesAs("/app"))
-                .but(&[(&[Haproxy, HaproxySpoe], Refused(400), OTHER_HOST)]),
-            target("admin", Refused(400)),
             target("*", Refused(400)).but(&[
                 (
                     &[Caddy, Haproxy],
@@ -215,6 +239,7 @@ pub(super) const SECTIONS: &[Section] = &[
                     Refused(404),
                     "No route of Traefik's fits it.",
                 ),
+                (&[Itself], Refused(403), "No rule fits it."),
             ]),
         ],
     },
@@ -226,44 +251,62 @@ pub(super) const SECTIONS: &[Section] = &[
                 "It has no keys yet: its issuer cannot be reached",
                 Refused(503),
             ),
-            row(Cell::Down, "It is dead", Refused(503))
-                .but(&[(&[Traefik], Refused(500), OWN_500)]),
-            row(Cell::Hanging, "It hangs", Refused(503)).but(&[(
-                &[Traefik],
-                Refused(500),
-                "After 30 seconds, which cannot be set; until then the request waits.",
-            )]),
+            row(Cell::Down, "It is dead", Refused(503)).but(&[
+                (&[Traefik], Refused(500), OWN_500),
+                (&[Itself], Nobody, NOBODY),
+            ]),
+            row(Cell::Hanging, "It hangs", Refused(503)).but(&[
+                (
+                    &[Traefik],
+                    Refused(500),
+                    "After 30 seconds, which cannot be set; until then the request waits.",
+                ),
+                (&[Itself], Nobody, NOBODY),
+            ]),
             row(
                 Cell::Silent,
                 "It closes the connection without a word",
                 Refused(503),
             )
-            .but(&[(&[Traefik], Refused(500), OWN_500)]),
+            .but(&[
+                (&[Traefik], Refused(500), OWN_500),
+                (&[Itself], Nobody, NOBODY),
+            ]),
             row(
                 Cell::Nonsense,
                 "Something answers that does not speak HTTP",
                 Refused(503),
             )
-            .but(&[(&[Traefik], Refused(500), OWN_500)]),
+            .but(&[
+                (&[Traefik], Refused(500), OWN_500),
+                (&[Itself], Nobody, NOBODY),
+            ]),
             row(
                 Cell::CutOff,
                 "The connection breaks within the answer",
                 Refused(503),
             )
-            .but(&[(&[Traefik], Refused(500), OWN_500)]),
-            row(Cell::Faulty, "Something answers 500", Refused(503))
-                .but(&[(&[Traefik, Caddy], Refused(500), ANY_ANSWER)]),
-            row(Cell::Elsewhere, "Something answers 404", Refused(503)).but(&[(
-                &[Traefik, Caddy, EnvoyHttp],
-                Refused(404),
-                ANY_ANSWER,
-            )]),
+            .but(&[
+                (&[Traefik], Refused(500), OWN_500),
+                (&[Itself], Nobody, NOBODY),
+            ]),
+            row(Cell::Faulty, "Something answers 500", Refused(503)).but(&[
+                (&[Traefik, Caddy], Refused(500), ANY_ANSWER),
+                (&[Itself], Nobody, NOBODY),
+            ]),
+            row(Cell::Elsewhere, "Something answers 404", Refused(503)).but(&[
+                (&[Traefik, Caddy, EnvoyHttp], Refused(404), ANY_ANSWER),
+                (&[Itself], Nobody, NOBODY),
+            ]),
         ],
     },
 ];
 
+const NOBODY: &str = "It is the proxy: without it there is none, and no way to the application.";
 const RESOLVED: &str =
     "They resolve dot segments and merge slashes first: jwtgate judges what the application gets.";
+const NO_ABSOLUTE_FORM: &str =
+    "Apache hands the absolute form to jwtgate, which takes only a path there.";
 const OTHER_HOST: &str = "HAProxy takes no target with another host than `Host`.";
 const OWN_500: &str = "Traefik has no setting for the status.";
 const ANY_ANSWER: &str = "They pass on whatever is no success.";

@@ -61,6 +61,8 @@ pub(super) enum Outcome {
     PassesAs(&'static str),
     /// With this status, and the application hears nothing of it.
     Refused(u16),
+    /// Nobody is there who could answer, and the application hears nothing of it.
+    Nobody,
 }
 
 /// Where a proxy differs, and why.

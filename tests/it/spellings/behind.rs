@@ -71,3 +71,13 @@ fn s10_3_no_spelling_of_a_denied_prefix_passes_behind_the_shipped_envoy() {
 fn s10_3_no_spelling_of_a_denied_prefix_passes_behind_the_shipped_envoy_over_grpc() {
     only_known_arrive(Kind::EnvoyGrpc);
 }
+
+#[test]
+fn s10_3_no_spelling_of_a_denied_prefix_passes_behind_the_shipped_apache() {
+    only_known_arrive(Kind::Apache);
+}
+
+#[test]
+fn s10_3_no_spelling_of_a_denied_prefix_passes_behind_jwtgate_itself() {
+    only_known_arrive(Kind::Itself);
+}

@@ -49,8 +49,8 @@ impl Chain {
     }
 
     pub(super) fn behind(kind: Kind, settings: Settings, edits: Edits) -> Option<Self> {
-        let gate = kind.asks_on(settings, 0).start();
         let app = Upstream::start();
+        let gate = kind.asks_on(settings, 0, app.port()).start();
         let proxy = Proxy::start_with(kind, Extent::Full, kind.door(&gate), app.port(), edits)?;
         Some(Self { proxy, app, gate })
     }

@@ -5,9 +5,11 @@ use super::{Extent, Places, Setup};
 
 pub(super) fn setup(extent: Extent, places: &Places<'_>) -> Setup {
     let config = match extent {
-        Extent::Full => Shipped::read("caddy/Caddyfile"),
+        Extent::Full => Shipped::read(places.config, "caddy/Caddyfile"),
         // Its administration port is the same for all that run at once.
-        Extent::Minimal => Shipped::read("caddy/minimal.Caddyfile").behind("{\n\tadmin off\n}\n"),
+        Extent::Minimal => {
+            Shipped::read(places.config, "caddy/minimal.Caddyfile").behind("{\n\tadmin off\n}\n")
+        }
     }
     .with(
         "\n:8000 {",

@@ -5,15 +5,19 @@ use super::{Extent, Places, Setup};
 
 pub(super) fn over_http(extent: Extent, places: &Places<'_>) -> Setup {
     let config = match extent {
-        Extent::Full => Shipped::read("envoy/http.yaml"),
-        Extent::Minimal => Shipped::read("envoy/minimal.yaml"),
+        Extent::Full => Shipped::read(places.config, "envoy/http.yaml"),
+        Extent::Minimal => Shipped::read(places.config, "envoy/minimal.yaml"),
     };
     start_with(config, 8080, places)
 }
 
 /// There is one configuration for it: what is minimal about the other one is no different here.
 pub(super) fn over_grpc(places: &Places<'_>) -> Setup {
-    start_with(Shipped::read("envoy/grpc.yaml"), 9001, places)
+    start_with(
+        Shipped::read(places.config, "envoy/grpc.yaml"),
+        9001,
+        places,
+    )
 }
 
 fn start_with(config: Shipped, gate: u16, places: &Places<'_>) -> Setup {

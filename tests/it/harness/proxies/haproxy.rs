@@ -4,21 +4,21 @@ use super::shipped::Shipped;
 use super::{Extent, Places, Setup};
 
 pub(super) fn with_lua(extent: Extent, places: &Places<'_>) -> Setup {
-    let lua = Shipped::read("haproxy/jwtgate.lua").with(
+    let lua = Shipped::read(places.config, "haproxy/jwtgate.lua").with(
         "http://127.0.0.1:8080/",
         &format!("http://127.0.0.1:{}/", places.gate),
     );
     let config = match extent {
-        Extent::Full => Shipped::read("haproxy/haproxy.cfg"),
-        Extent::Minimal => Shipped::read("haproxy/minimal.cfg"),
+        Extent::Full => Shipped::read(places.config, "haproxy/haproxy.cfg"),
+        Extent::Minimal => Shipped::read(places.config, "haproxy/minimal.cfg"),
     };
     start_with(config, lua, places)
 }
 
 pub(super) fn with_agent(places: &Places<'_>) -> Setup {
-    let config = Shipped::read("haproxy/spoe.cfg")
+    let config = Shipped::read(places.config, "haproxy/spoe.cfg")
         .with("127.0.0.1:9002\n", &format!("127.0.0.1:{}\n", places.gate));
-    let agent = Shipped::read("haproxy/spoe-agent.conf");
+    let agent = Shipped::read(places.config, "haproxy/spoe-agent.conf");
     start_with(config, agent, places)
 }
 

@@ -1,5 +1,6 @@
 //! The real proxies, each with a configuration that the product ships: `config/nginx` and its neighbours.
 
+mod apache;
 mod caddy;
 mod envoy;
 mod haproxy;
@@ -39,10 +40,16 @@ pub(crate) enum Kind {
     EnvoyHttp,
     /// `ext_authz` over gRPC, which asks a listener of its own.
     EnvoyGrpc,
+    /// Lua of our own, which asks `/forward-auth`.
+    Apache,
+    /// jwtgate's own `[upstream]`, which asks itself.
+    Itself,
+    /// `mod_auth_openidc`, which asks `/introspect` about the token alone, so that the questions to all are none for it.
+    Introspection,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Nginx,
         Self::Traefik,
         Self::Caddy,
@@ -50,6 +57,8 @@ impl Kind {
         Self::HaproxySpoe,
         Self::EnvoyHttp,
         Self::EnvoyGrpc,
+        Self::Apache,
+        Self::Itself,
     ];
 
     /// Where the gate listens for it.
@@ -58,19 +67,27 @@ impl Kind {
             Self::Nginx | Self::Traefik | Self::Caddy | Self::Haproxy | Self::EnvoyHttp => {
                 gate.main()
             }
+            Self::Apache | Self::Introspection => gate.main(),
             Self::HaproxySpoe => gate.listener("spoe"),
+            Self::Itself => gate.listener("upstream"),
             Self::EnvoyGrpc => gate.listener("ext_authz"),
         }
     }
 
-    /// A gate that listens for it, on this port or, with 0, on any.
-    pub(crate) fn asks_on(self, settings: Settings, port: u16) -> Settings {
+    /// A gate that listens for it, on this port or, with 0, on any, with this application behind.
+    pub(crate) fn asks_on(self, settings: Settings, port: u16, app: u16) -> Settings {
         let listen = format!("[\"127.0.0.1:{port}\"]");
         match self {
             Self::Nginx | Self::Traefik | Self::Caddy | Self::Haproxy | Self::EnvoyHttp => {
                 settings.listen(&listen)
             }
+            Self::Apache => settings.listen(&listen),
+            Self::Introspection => settings.listen(&format!("[\"tls:127.0.0.1:{port}\"]")),
             Self::HaproxySpoe => settings.table(&format!("[spoe]\nlisten = {listen}")),
+            // The clients of the tests are on loopback, and nobody's proxies.
+            Self::Itself => settings.server("trusted_proxies = []").table(&format!(
+                "[upstream]\nlisten = {listen}\nurl = \"http://127.0.0.1:{app}\""
+            )),
             Self::EnvoyGrpc => settings.table(&format!("[ext_authz]\nlisten = {listen}")),
         }
     }
@@ -85,6 +102,8 @@ impl Kind {
             Self::Traefik => "traefik",
             Self::Caddy => "caddy",
             Self::Haproxy | Self::HaproxySpoe => "haproxy",
+            Self::Apache | Self::Introspection => "apache2",
+            Self::Itself => unreachable!("it is started as the gate"),
             Self::EnvoyHttp | Self::EnvoyGrpc => "envoy",
         }
     }
@@ -108,6 +127,8 @@ struct Places<'p> {
     gate: u16,
     app: u16,
     folder: &'p Path,
+    /// Where the files are that it is started with.
+    config: &'p Path,
 }
 
 /// What a proxy is started with.
@@ -116,10 +137,28 @@ struct Setup {
     arguments: Vec<OsString>,
 }
 
+impl Setup {
+    fn of(kind: Kind, extent: Extent, places: &Places<'_>) -> Self {
+        match kind {
+            Kind::Nginx => nginx::setup(extent, places),
+            Kind::Traefik => traefik::setup(extent, places),
+            Kind::Caddy => caddy::setup(extent, places),
+            Kind::Haproxy => haproxy::with_lua(extent, places),
+            Kind::HaproxySpoe => haproxy::with_agent(places),
+            Kind::EnvoyHttp => envoy::over_http(extent, places),
+            Kind::EnvoyGrpc => envoy::over_grpc(places),
+            Kind::Apache => apache::setup(places),
+            Kind::Introspection => apache::by_introspection(places),
+            Kind::Itself => unreachable!("it is started as the gate"),
+        }
+    }
+}
+
 /// A proxy in front of a gate and an application. It is killed when it goes out of scope.
 pub(crate) struct Proxy {
     kind: Kind,
-    child: Child,
+    /// None where the gate itself is the proxy.
+    child: Option<Child>,
     folder: TempDir,
     address: Address,
 }
@@ -138,8 +177,29 @@ impl Proxy {
         app: u16,
         edits: Edits<'_>,
     ) -> Option<Self> {
-        let program = need::program(kind.program())?;
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        Self::start_from(&config, kind, extent, gate, app, edits)
+    }
+
+    /// The same with files that are not those of the project, but lie in folders like theirs.
+    pub(crate) fn start_from(
+        config: &Path,
+        kind: Kind,
+        extent: Extent,
+        gate: &Address,
+        app: u16,
+        edits: Edits<'_>,
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        if kind == Kind::Itself {
+            return Some(Self {
+                kind,
+                child: None,
+                folder,
+                address: gate.clone(),
+            });
+        }
+        let program = need::program(kind.program())?;
         // Started as root, nginx works as `nobody`, who must be able to reach its temporary files.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
             .expect("the folder is ours");
@@ -148,16 +208,9 @@ impl Proxy {
             gate: gate.port(),
             app,
             folder: folder.path(),
+            config,
         };
-        let mut setup = match kind {
-            Kind::Nginx => nginx::setup(extent, &places),
-            Kind::Traefik => traefik::setup(extent, &places),
-            Kind::Caddy => caddy::setup(extent, &places),
-            Kind::Haproxy => haproxy::with_lua(extent, &places),
-            Kind::HaproxySpoe => haproxy::with_agent(&places),
-            Kind::EnvoyHttp => envoy::over_http(extent, &places),
-            Kind::EnvoyGrpc => envoy::over_grpc(&places),
-        };
+        let mut setup = Setup::of(kind, extent, &places);
         for (shipped, tested) in edits {
             let mut files = setup.files.iter_mut();
             let file = files.find(|file| file.has(shipped));
@@ -184,7 +237,7 @@ impl Proxy {
         let address = Address::local(places.listen);
         let mut proxy = Self {
             kind,
-            child,
+            child: Some(child),
             folder,
             address,
         };
@@ -198,13 +251,16 @@ impl Proxy {
 
     /// Ends the proxy as an operator would, and gives all that it printed and logged.
     pub(crate) fn stop(mut self) -> String {
+        let Some(child) = &mut self.child else {
+            return String::new();
+        };
         let status = Command::new("sh")
-            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .args(["-c", &format!("kill -TERM {}", child.id())])
             .status()
             .expect("a shell is there");
         assert!(status.success(), "SIGTERM could not be sent");
         let ended = wait::until(Duration::from_secs(10), || {
-            self.child.try_wait().expect("a child can be waited for")
+            child.try_wait().expect("a child can be waited for")
         });
         assert!(ended.is_some(), "SIGTERM did not end {:?}", self.kind);
         self.said()
@@ -222,8 +278,12 @@ impl Proxy {
     fn wait_for_route(&mut self) {
         let ask = Request::get("/").timeout(Duration::from_secs(5));
         let up = wait::until(Duration::from_secs(20), || {
-            let ended = self.child.try_wait().expect("a child can be waited for");
-            if ended.is_some() {
+            let ended = self.child.as_mut().map(Child::try_wait).transpose();
+            if ended
+                .expect("a child can be waited for")
+                .flatten()
+                .is_some()
+            {
                 return Some(false);
             }
             let answer = ask.try_send(&self.address).ok()?;
@@ -241,8 +301,10 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         // All of them run in the foreground and as one process, so there is nothing else to end.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        if let Some(child) = &mut self.child {
+            child.kill().ok();
+            child.wait().ok();
+        }
     }
 }
 

@@ -9,11 +9,11 @@ pub(super) const ACCESS_LOG: &str = "access.log";
 pub(super) fn setup(extent: Extent, places: &Places<'_>) -> Setup {
     let listen = format!("listen 127.0.0.1:{};", places.listen);
     let mut config = match extent {
-        Extent::Full => Shipped::read("nginx/nginx.conf")
+        Extent::Full => Shipped::read(places.config, "nginx/nginx.conf")
             .with("server 127.0.0.1:8080;", &server(places.gate))
             .with("server 127.0.0.1:3000;", &server(places.app))
             .with("/var/log/nginx/access.log", ACCESS_LOG),
-        Extent::Minimal => Shipped::read("nginx/minimal.conf")
+        Extent::Minimal => Shipped::read(places.config, "nginx/minimal.conf")
             .with(
                 "//127.0.0.1:8080/",
                 &format!("//127.0.0.1:{}/", places.gate),

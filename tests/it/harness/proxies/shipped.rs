@@ -10,12 +10,9 @@ pub(super) struct Shipped {
 }
 
 impl Shipped {
-    /// `path` is below `config/`.
-    pub(super) fn read(path: &'static str) -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("config")
-            .join(path);
-        let text = fs::read_to_string(file);
+    /// `path` is below `config`, the folder of what is shipped or of what `jwtgate proxy-config` wrote.
+    pub(super) fn read(config: &Path, path: &'static str) -> Self {
+        let text = fs::read_to_string(config.join(path));
         Self {
             path,
             text: text.unwrap_or_else(|error| panic!("config/{path} is shipped: {error}")),

@@ -5,8 +5,8 @@ use super::{Extent, Places, Setup};
 
 pub(super) fn setup(extent: Extent, places: &Places<'_>) -> Setup {
     let dynamic = match extent {
-        Extent::Full => Shipped::read("traefik/dynamic.yml"),
-        Extent::Minimal => Shipped::read("traefik/minimal.yml"),
+        Extent::Full => Shipped::read(places.config, "traefik/dynamic.yml"),
+        Extent::Minimal => Shipped::read(places.config, "traefik/minimal.yml"),
     }
     .with(
         "http://127.0.0.1:8080/",
@@ -16,7 +16,7 @@ pub(super) fn setup(extent: Extent, places: &Places<'_>) -> Setup {
         "http://127.0.0.1:3000\"",
         &format!("http://127.0.0.1:{}\"", places.app),
     );
-    let fixed = Shipped::read("traefik/traefik.yml")
+    let fixed = Shipped::read(places.config, "traefik/traefik.yml")
         .with("\":8000\"", &format!("\"127.0.0.1:{}\"", places.listen))
         .with("/etc/traefik/dynamic.yml", dynamic.name());
     Setup {

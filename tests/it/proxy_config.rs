@@ -1,0 +1,196 @@
+//! `jwtgate proxy-config`: what is shipped, with the settings at hand in it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::harness::process::{Ran, run};
+use crate::harness::proxies::{Extent, Kind, Proxy};
+use crate::harness::upstream::{Upstream, echoed_headers};
+use crate::harness::{Request, Settings, tokens};
+
+/// Kinds, the word for each, and its files.
+const FILES: [(Kind, &str, &[&str]); 8] = [
+    (Kind::Nginx, "nginx", &["nginx/nginx.conf"]),
+    (
+        Kind::Traefik,
+        "traefik",
+        &["traefik/traefik.yml", "traefik/dynamic.yml"],
+    ),
+    (Kind::Caddy, "caddy", &["caddy/Caddyfile"]),
+    (
+        Kind::Haproxy,
+        "haproxy",
+        &["haproxy/haproxy.cfg", "haproxy/jwtgate.lua"],
+    ),
+    (
+        Kind::HaproxySpoe,
+        "haproxy-spoe",
+        &["haproxy/spoe.cfg", "haproxy/spoe-agent.conf"],
+    ),
+    (Kind::EnvoyHttp, "envoy-http", &["envoy/http.yaml"]),
+    (Kind::EnvoyGrpc, "envoy-grpc", &["envoy/grpc.yaml"]),
+    (
+        Kind::Apache,
+        "apache",
+        &["apache/forward-auth.conf", "apache/jwtgate.lua"],
+    ),
+];
+
+fn shipped(path: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("config")
+        .join(path);
+    fs::read_to_string(file).expect("it is shipped")
+}
+
+/// Runs the command with a configuration.
+fn printed(config: &str, arguments: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("jwtgate.toml");
+    fs::write(&file, config).expect("the folder is ours");
+    let file = file.display().to_string();
+    run(
+        &[&["proxy-config"], arguments, &["--config", &file]].concat(),
+        "",
+    )
+}
+
+const PLAIN: &str = "secret = \"0123456789abcdef0123456789abcdef\"\n\
+                     [ext_authz]\nlisten = \"127.0.0.1:9001\"\n[spoe]\nlisten = \"127.0.0.1:9002\"\n";
+
+#[test]
+fn with_the_settings_they_were_written_for_the_shipped_files_come_out_as_they_are() {
+    for (_, word, files) in FILES {
+        let ran = printed(PLAIN, &[word]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{word}");
+        let expected: Vec<String> = files
+            .iter()
+            .map(|file| {
+                let text = shipped(file);
+                let name = file.rsplit('/').next().unwrap_or(file);
+                let mark = if name.ends_with("lua") { "--" } else { "#" };
+                let heading = format!("{mark} ===== {name} =====\n");
+                let heading = if files.len() > 1 { &heading } else { "" };
+                format!("{heading}{}\n", text.trim_end())
+            })
+            .collect();
+        assert_eq!(ran.stdout, expected.concat(), "{word}");
+    }
+    // Envoy is asked over gRPC where jwtgate listens for it.
+    assert_eq!(
+        printed(PLAIN, &["envoy"]).stdout,
+        printed(PLAIN, &["envoy-grpc"]).stdout
+    );
+    let without = "secret = \"0123456789abcdef0123456789abcdef\"";
+    assert_eq!(
+        printed(without, &["envoy"]).stdout,
+        printed(PLAIN, &["envoy-http"]).stdout
+    );
+}
+
+/// Another preset, another header besides, another header for the token.
+const TOP: &str = "header_name = \"X-Token\"\nheader_scheme = \"\"";
+const IDENTITY: &str =
+    "[identity]\npreset = \"authelia\"\n[identity.headers]\nX-Webauth-Team = \"team\"\n";
+
+#[test]
+fn the_names_of_the_settings_reach_every_proxy() {
+    for (kind, word, files) in FILES {
+        let settings = Settings::hmac().top(TOP).table(IDENTITY);
+        let app = Upstream::start();
+        let gate = kind.asks_on(settings, 0, app.port()).start();
+        let written = tempfile::tempdir().expect("a folder");
+        let folder = files[0].split('/').next().unwrap_or_default();
+        let out = written.path().join(folder).display().to_string();
+        let ran = printed(&format!("{TOP}\n{PLAIN}{IDENTITY}"), &[word, "--out", &out]);
+        assert_eq!(ran.code, Some(0), "{word}: {}", ran.all());
+        let door = kind.door(&gate);
+        let proxy = Proxy::start_from(written.path(), kind, Extent::Full, door, app.port(), &[]);
+        let Some(proxy) = proxy else { continue };
+        let token = tokens::with(&json!({"name": "Alice A.", "team": "blue", "groups": null}));
+        let answer = Request::get("/app")
+            .header("X-Token", &token)
+            .header("Remote-User", "root")
+            .header("Remote-Groups", "root")
+            .header("X-Webauth-Team", "root")
+            .header("X_Webauth_Team", "root")
+            .header("X-Auth-User", "root")
+            .send(proxy.address());
+        assert_eq!(answer.status, 200, "{word}: {answer:?}");
+        let echo = answer.json();
+        assert_eq!(echoed_headers(&echo, "Remote-User"), ["alice"], "{word}");
+        assert_eq!(
+            echoed_headers(&echo, "Remote-Email"),
+            ["alice@example.com"],
+            "{word}"
+        );
+        assert_eq!(echoed_headers(&echo, "X-Webauth-Team"), ["blue"], "{word}");
+        assert!(!echo.to_string().contains("root"), "{word}: {echo}");
+        let refused = Request::get("/app").bearer(&token).send(proxy.address());
+        assert_eq!(refused.status, 401, "{word}");
+    }
+}
+
+#[test]
+fn the_addresses_of_the_settings_stand_in_every_file() {
+    let config = "secret = \"0123456789abcdef0123456789abcdef\"\npublic_url = \"https://intranet.example.org\"\n\
+                  [server]\nlisten = [\"unix:/run/jwtgate.sock\", \"10.0.0.5:8088\"]\n\
+                  [ext_authz]\nlisten = \"10.0.0.5:9099\"\n[spoe]\nlisten = \"10.0.0.5:9088\"\n";
+    for (kind, word, _) in FILES {
+        let ran = printed(config, &[word, "--app", "10.0.0.7:3333", "--listen", "81"]);
+        assert_eq!(ran.code, Some(0), "{word}: {}", ran.stderr);
+        for shipped in [
+            "127.0.0.1:8080",
+            "127.0.0.1:9001",
+            "127.0.0.1:9002",
+            "127.0.0.1:3000",
+            "port_value: 3000",
+            "8000",
+            "app.example.com",
+        ] {
+            assert!(!ran.stdout.contains(shipped), "{word} has {shipped}");
+        }
+        let gate = match kind {
+            Kind::EnvoyHttp => "address: 10.0.0.5, port_value: 8088",
+            Kind::EnvoyGrpc => "address: 10.0.0.5, port_value: 9099",
+            Kind::HaproxySpoe => "10.0.0.5:9088",
+            _ => "10.0.0.5:8088",
+        };
+        assert!(ran.stdout.contains(gate), "{word} has no {gate}");
+        let app = ["10.0.0.7:3333", "address: 10.0.0.7, port_value: 3333"];
+        assert!(app.iter().any(|app| ran.stdout.contains(app)), "{word}");
+    }
+}
+
+#[test]
+fn what_cannot_be_asked_is_told() {
+    let tls = "secret = \"0123456789abcdef0123456789abcdef\"\n[server]\nlisten = \"unix:/run/jwtgate.sock\"\n";
+    let ran = printed(tls, &["nginx"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("--gate HOST:PORT"), "{}", ran.stderr);
+    let off = "secret = \"0123456789abcdef0123456789abcdef\"";
+    let ran = printed(off, &["envoy-grpc"]);
+    assert!(
+        ran.stderr.contains("`ext_authz.listen` is off"),
+        "{}",
+        ran.stderr
+    );
+    let everywhere =
+        "secret = \"0123456789abcdef0123456789abcdef\"\n[server]\nlisten = \"0.0.0.0:8088\"\n";
+    let ran = printed(everywhere, &["caddy"]);
+    assert!(
+        ran.stdout.contains("forward_auth 127.0.0.1:8088 {"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("--gate for another"), "{}", ran.stderr);
+    let ran = printed(off, &["nginx", "--app", "nonsense"]);
+    assert_eq!(ran.code, Some(2));
+    // Nothing is overwritten.
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().display().to_string();
+    assert_eq!(printed(off, &["nginx", "--out", &out]).code, Some(0));
+    assert_eq!(printed(off, &["nginx", "--out", &out]).code, Some(2));
+}
