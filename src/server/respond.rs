@@ -290,10 +290,12 @@ pub fn refuse(
             None => reply.with("retry-after", RETRY_AFTER),
         };
     }
-    if endpoint == Endpoint::Verify
-        && let Some(address) = offer.sign_in
-    {
-        reply = reply.with("x-auth-redirect", address.to_owned());
+    if endpoint == Endpoint::Verify {
+        // Its callers read the status and some headers. nginx leaves a body unread, and has to open a new connection for the next check.
+        return match offer.sign_in {
+            Some(address) => private(reply).with("x-auth-redirect", address.to_owned()),
+            None => private(reply),
+        };
     }
     told(reply, words(reason, offer), audience, offer.sign_in)
 }

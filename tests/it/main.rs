@@ -75,6 +75,7 @@ mod limits;
 mod logs;
 mod original_request;
 mod outage;
+mod pages;
 mod presets;
 mod presets_expanded;
 mod presets_faults;

@@ -336,3 +336,24 @@ fn s8_4_nothing_but_a_token_passes() {
         );
     }
 }
+
+#[test]
+fn a_refusal_has_no_body_since_nginx_would_not_read_it() {
+    let gate = Settings::with_sign_in().start();
+    let mut connection = Connection::open(gate.main()).expect("it listens");
+    let requests = [
+        Request::get("/verify"),
+        Request::get("/verify").page_load(),
+        Request::get("/verify").bearer(tokens::forged()),
+        Request::get("/verify").bearer("a,Bearer b"),
+    ];
+    for request in requests {
+        let answer = connection
+            .send(&request)
+            .expect("an answer on the same connection");
+        assert_eq!(answer.status, 401, "{request:?}");
+        assert_eq!(answer.header("Content-Length"), Some("0"), "{answer:?}");
+        assert_eq!(answer.header("Cache-Control"), Some("no-store"));
+        assert_eq!(answer.header("Content-Type"), None);
+    }
+}
