@@ -29,7 +29,7 @@ impl Default for ExtAuthz {
         Self {
             listen: "".into(),
             metadata: BTreeMap::new(),
-            max_concurrent_streams: 1024,
+            max_concurrent_streams: 256,
             keep_alive: Span::seconds(60),
         }
     }

@@ -104,15 +104,15 @@ pub fn allow_envoy(live: &Live, permit: &Permit) -> HttpResponse {
             .headers()
             .get(name)
             .is_none_or(HeaderValue::is_empty);
-        for name in is_empty
-            .then(|| name.as_str().to_owned())
-            .into_iter()
-            .chain([underscored(name.as_str())])
-        {
+        let own = name.as_str();
+        let alias = underscored(own);
+        // Envoy removes after it has set: a name that is its own alias must not be among them.
+        let alias = Some(alias.as_str()).filter(|alias| *alias != own);
+        for name in is_empty.then_some(own).into_iter().chain(alias) {
             if !names.is_empty() {
                 names.push(',');
             }
-            names.push_str(&name);
+            names.push_str(name);
         }
     }
     match HeaderValue::from_maybe_shared(Bytes::from(names)) {

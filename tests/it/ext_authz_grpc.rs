@@ -76,6 +76,20 @@ fn s8_2_what_a_client_sent_for_an_identity_is_replaced_or_removed_in_every_spell
 }
 
 #[test]
+fn a_name_that_is_its_own_alias_is_set_and_not_removed() {
+    let identity = "[identity.headers]\nUsername = \"username\"\nremote_user = \"username\"";
+    let gate = Settings::hmac().table(LISTEN).table(identity).start();
+    let told = Check::get("/app").bearer(tokens::good()).send(&gate);
+    assert_eq!(told.header("username").as_deref(), Some("alice"));
+    assert_eq!(told.removed(), [""; 0]);
+    let answer = Request::get("/ext-authz/app")
+        .bearer(tokens::good())
+        .send(gate.main());
+    assert_eq!(answer.header("Username"), Some("alice"));
+    assert_eq!(answer.header("X-Envoy-Auth-Headers-To-Remove"), Some(""));
+}
+
+#[test]
 fn a_refusal_is_what_forward_auth_answers() {
     let gate = gate();
     let forged = tokens::forged();

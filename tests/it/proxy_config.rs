@@ -194,3 +194,32 @@ fn what_cannot_be_asked_is_told() {
     assert_eq!(printed(off, &["nginx", "--out", &out]).code, Some(0));
     assert_eq!(printed(off, &["nginx", "--out", &out]).code, Some(2));
 }
+
+#[test]
+fn s8_2_two_identity_headers_never_share_a_variable() {
+    let config = format!(
+        "{PLAIN}[identity.headers]\nX-Auth-User = \"username\"\nX-User = \"sub\"\nUser = \"email\"\n"
+    );
+    let nginx = printed(&config, &["nginx"]).stdout;
+    let variables = nginx
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("auth_request_set "));
+    let mut names: Vec<_> = variables
+        .filter_map(|rest| rest.split_whitespace().next())
+        .collect();
+    assert_eq!(names.len(), 3, "{nginx}");
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 3, "{nginx}");
+    let lua = printed(&config, &["haproxy"]).stdout;
+    let mut names: Vec<_> = lua
+        .split("\"txn.")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    names.retain(|name| *name != "jwtgate_passes");
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), all), (4, 4), "{lua}");
+}

@@ -228,3 +228,28 @@ fn s16_2_what_is_no_frame_ends_its_connection_and_nothing_else() {
     assert!(holds(&steady.read().expect("an answer"), "status"));
     gate.assert_no_panic();
 }
+
+#[test]
+fn s16_1_an_answer_that_fits_no_frame_fails_nobody_elses_check() {
+    let gate = gate();
+    let mut wire = Wire::open(&gate);
+    wire.send(&hello("2.0", 16_380));
+    assert_eq!(wire.read().map(|frame| frame[0]), Some(AGENT_HELLO));
+    // Each of these takes five bytes in the return address.
+    let target = format!("/{}", "\"".repeat(8_000));
+    let page: [(&str, &[u8]); 2] = [("host", b"app.example.com"), ("accept", b"text/html")];
+    let good = format!("Bearer {}", tokens::good());
+    wire.send(&notify(1, "check", &target, &page));
+    wire.send(&notify(
+        2,
+        "check",
+        "/a",
+        &[("authorization", good.as_bytes())],
+    ));
+    for _ in 0..2 {
+        let frame = wire.read().expect("an answer");
+        assert_eq!(frame[0], ACK);
+        assert_eq!(holds(&frame, "x_auth_user"), frame[5] == 2);
+        assert_eq!(holds(&frame, "retry_after"), frame[5] == 1, "{frame:?}");
+    }
+}

@@ -261,6 +261,7 @@ fn s10_2_requests_that_two_readers_read_differently_are_refused() {
     let before = chain.app.served();
     for text in [
         "CONNECT app.example.com:443 HTTP/1.1\r\nHost: app.example.com\r\n\r\n",
+        "CONNECT /app HTTP/1.1\r\nHost: app.example.com\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "GET /a HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n",
         "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",

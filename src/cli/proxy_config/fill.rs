@@ -27,8 +27,15 @@ pub(super) fn fill(text: &str, facts: &Facts) -> String {
 fn spellings(name: &str) -> Vec<String> {
     let lower = name.to_ascii_lowercase();
     let under = lower.replace('-', "_");
-    let short = under.strip_prefix("x_").unwrap_or(&under);
-    let short = short.strip_prefix("auth_").unwrap_or(short).to_owned();
+    // Short for the shipped ones, and whole for others: neither `X-User` nor `User` may share a variable with `X-Auth-User`.
+    let is_shipped = SHIPPED
+        .iter()
+        .chain([&SIGNED])
+        .any(|shipped| shipped.eq_ignore_ascii_case(name));
+    let short = match under.strip_prefix("x_auth_").filter(|_| is_shipped) {
+        Some(short) => short.to_owned(),
+        None => format!("header_{under}"),
+    };
     vec![
         name.to_owned(),
         lower,

@@ -43,8 +43,14 @@ pub struct Limits {
 
 /// How long a connection may take to answer that it lives.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest check, in bytes. Envoy sends bodies only where it is told to, and nothing here reads them.
-const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+/// The largest check, in bytes: a head of the largest size and what stands around it. Envoy sends bodies only where it is told to, and
+/// nothing here reads them.
+const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// How long a check may take, from its first byte to the answer. Keys are waited for within that.
+const CHECK_TIME: Duration = Duration::from_secs(15);
+/// What a connection and a stream on it may send before it is read, in bytes.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const STREAM_WINDOW: u32 = 64 * 1024;
 /// Streams that a client may reset before they were looked at (CVE-2023-44487).
 const MAX_RESET_STREAMS: usize = 64;
 /// The header lines of a gRPC request itself, in bytes: the original request's are in its message.
@@ -71,7 +77,10 @@ pub fn start(service: &Arc<Service>, limits: Limits, beside: Beside) -> io::Resu
     };
     let checks = AuthorizationServer::new(gate).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let server = Server::builder()
+        .timeout(CHECK_TIME)
         .max_concurrent_streams(limits.concurrent_streams)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_stream_window_size(STREAM_WINDOW)
         .http2_keepalive_interval(Some(limits.keep_alive))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(MAX_RESET_STREAMS))

@@ -36,8 +36,11 @@ pub(super) fn allow(
             let action = HeaderAppendAction::OverwriteIfExistsOrAdd;
             ok.headers.push(line(name, value, action));
         }
-        // What many applications read as the same name (CGI and its heirs).
-        ok.headers_to_remove.push(underscored(name));
+        // What many applications read as the same name (CGI and its heirs). Envoy removes after it has set.
+        let alias = underscored(name);
+        if alias != *name {
+            ok.headers_to_remove.push(alias);
+        }
     }
     for (name, _) in lines.all() {
         if identity.iter().any(|(own, _)| is_alias(own, name)) {

@@ -251,6 +251,10 @@ pub fn direct<'r, H: Lines>(
     if target_bytes > MAX_TARGET_BYTES || asked.headers.bytes() > live.max_header_bytes {
         return Err(Reason::RequestTooLarge);
     }
+    // It asks for a tunnel to another host (RFC 9110 §9.3.6), and never for this application.
+    if asked.method == "CONNECT" {
+        return Err(Reason::RequestMalformed);
+    }
     // RFC 9112 §3.2: one line, and only one.
     if asked.headers.lines("host").count() > 1 {
         return Err(Reason::RequestAmbiguous);

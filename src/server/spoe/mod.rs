@@ -90,6 +90,8 @@ impl Agent {
         if !greet(&mut wire, hello.filter(|_| is_hello)).await? {
             return Ok(());
         }
+        let agreed = wire.codec().max_frame_size();
+        let max_frame_bytes = usize::try_from(agreed).unwrap_or(usize::MAX);
         let mut waiting = FuturesUnordered::new();
         loop {
             tokio::select! {
@@ -98,7 +100,8 @@ impl Agent {
                     match frame.frame_type() {
                         FrameType::Notify => {
                             let ack = Ack::new(frame.metadata().stream_id, frame.metadata().frame_id);
-                            waiting.push(self.answer(Question::of(&frame.payload()), ack));
+                            let question = Question::of(&frame.payload());
+                            waiting.push(self.answer(question, ack, max_frame_bytes));
                         }
                         FrameType::HaproxyDisconnect => return disconnect(&mut wire, StatusCode::None).await,
                         _ => return disconnect(&mut wire, StatusCode::Invalid).await,
@@ -116,7 +119,7 @@ impl Agent {
     }
 
     /// Answers one message. One that cannot be read has no status in its answer, which the shipped configuration refuses.
-    async fn answer(&self, question: Option<Question>, ack: Ack) -> Ack {
+    async fn answer(&self, question: Option<Question>, ack: Ack, max_frame_bytes: usize) -> Ack {
         let Some(question) = question else {
             return ack;
         };
@@ -154,7 +157,7 @@ impl Agent {
             },
             |reply| variables::of_reply(&reply),
         );
-        variables::put(ack, variables.await)
+        variables::put(ack, variables.await, max_frame_bytes)
     }
 }
 

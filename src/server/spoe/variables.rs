@@ -33,8 +33,20 @@ pub(super) fn of_reply(reply: &Reply) -> Variables {
     std::iter::once(status).chain(lines).chain([body]).collect()
 }
 
-/// Puts them into the answer. They live as long as the request.
-pub(super) fn put(ack: Ack, variables: Variables) -> Ack {
+/// Room for what a frame and each of its actions need beside names and values.
+const OVERHEAD: usize = 32;
+
+/// Puts them into the answer. They live as long as the request. Where they do not fit into a frame of the size agreed upon, nobody passes
+/// and HAProxy is told no more: a frame that cannot be sent would end the connection, and everybody's checks on it.
+pub(super) fn put(ack: Ack, variables: Variables, max_frame_bytes: usize) -> Ack {
+    let sizes = variables
+        .iter()
+        .map(|(name, value)| OVERHEAD + name.len() + value.serialized_len());
+    let variables = if OVERHEAD + sizes.sum::<usize>() > max_frame_bytes {
+        of_reply(&respond::internal())
+    } else {
+        variables
+    };
     variables.into_iter().fold(ack, |ack, (name, value)| {
         ack.set_var(VarScope::Transaction, &name, value)
     })
