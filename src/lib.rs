@@ -9,7 +9,7 @@
 //!               server   respond      200 · 302 · 400 · 401 · 403 · 503
 //! ```
 //!
-//! The rooms, one way only: `main → cli → app → server → login → gate → policy, keys → idp, jose`; [`config`] and [`telemetry`] are leaves, and
+//! The rooms, one way only: `main → cli → app → server → login → gate → policy, keys → idp, jose`, and `cli → doctor`; [`config`] and [`telemetry`] are leaves, and
 //! [`reason`], [`clock`] and [`request`] are leaves that anyone may name. `tests/architecture.rs` holds the `use` lines against this.
 //!
 //! | room | what it is |
@@ -24,12 +24,14 @@
 //! | [`config`] | what the operator wrote |
 //! | [`telemetry`] | logs and metrics |
 //! | [`app`] | from a configuration to a running service |
+//! | [`doctor`] | asks a page behind a proxy what an attacker would |
 //! | [`cli`] | the commands |
 
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod gate;
 pub mod idp;
 pub mod jose;

@@ -1,6 +1,6 @@
 //! `jwtgate mint`: sign a token, for tests and services.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -58,22 +58,25 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
-    let (key, own_kid) = signing_key(arguments)?;
+    let (key, own_kid) = signing_key(&arguments.key, arguments.algorithm)?;
     let kid = arguments.kid.as_deref().or(own_kid.as_deref());
     let claims = all_claims(arguments, Timestamp::now());
     print::data(key.sign(kid, &arguments.typ, &Value::Object(claims))?);
     Ok(Exit::Fine)
 }
 
-fn signing_key(arguments: &Arguments) -> anyhow::Result<(SigningKey, Option<String>)> {
-    let file = &arguments.key;
+/// The key in a file, and the name that it has by itself.
+pub(super) fn signing_key(
+    file: &Path,
+    algorithm: Option<Algorithm>,
+) -> anyhow::Result<(SigningKey, Option<String>)> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read `{}`", file.display()))?;
     if !is_pem(&text) {
         let text = without_final_line_break(&text);
         let secret = HmacSecret::new(text.as_bytes().to_vec())
             .with_context(|| format!("`{}` is empty", file.display()))?;
-        return Ok((SigningKey::from_secret(&secret, arguments.algorithm)?, None));
+        return Ok((SigningKey::from_secret(&secret, algorithm)?, None));
     }
     let blocks = pem::parse_many(&text)?;
     let Some(block) = blocks
@@ -87,10 +90,7 @@ fn signing_key(arguments: &Arguments) -> anyhow::Result<(SigningKey, Option<Stri
     };
     let private = PrivateKey::from_der(block.contents())?;
     let kid = thumbprint::of(private.public());
-    Ok((
-        SigningKey::from_private(&private, arguments.algorithm)?,
-        Some(kid),
-    ))
+    Ok((SigningKey::from_private(&private, algorithm)?, Some(kid)))
 }
 
 fn all_claims(arguments: &Arguments, now: Timestamp) -> Map<String, Value> {
@@ -127,6 +127,6 @@ pub(super) fn algorithm(name: &str) -> Result<Algorithm, String> {
     })
 }
 
-fn claims(text: &str) -> Result<Map<String, Value>, String> {
+pub(super) fn claims(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("a JSON object is expected: {error}"))
 }

@@ -5,7 +5,9 @@ mod check;
 mod comparison;
 mod config;
 mod demo;
+mod doctor;
 mod explain;
+mod findings;
 mod health;
 mod input;
 mod inspect;
@@ -13,6 +15,7 @@ mod keygen;
 mod keys;
 mod mint;
 mod print;
+mod probe_token;
 mod proxy_config;
 pub mod reference;
 mod replay;
@@ -46,6 +49,7 @@ enum Command {
     Serve(serve::Arguments),
     Demo(demo::Arguments),
     Check(check::Arguments),
+    Doctor(Box<doctor::Arguments>),
     Explain(explain::Arguments),
     Keys(keys::Arguments),
     Keygen(keygen::Arguments),
@@ -94,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),

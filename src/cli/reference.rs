@@ -13,6 +13,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("docs/reference/config.md", reference::page()),
         ("docs/reference/presets.md", preset_page::page()),
         ("docs/reference/cli.md", commands()),
+        ("docs/reference/doctor.md", super::findings::page()),
         ("docs/reference/reasons.md", reasons()),
         ("config/jwtgate.toml", reference::example()),
     ]

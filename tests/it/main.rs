@@ -42,6 +42,7 @@ mod cli;
 mod cli_tokens;
 mod demo;
 mod discovered;
+mod doctor;
 mod explained;
 mod explained_input;
 mod explained_live;

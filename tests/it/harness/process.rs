@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::http::{Address, Request};
 use super::wait;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_jwtgate");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_jwtgate");
 const START: Duration = Duration::from_secs(10);
 
 /// A running `jwtgate serve`. It is killed when it goes out of scope.
@@ -100,6 +100,11 @@ impl Gate {
     pub(crate) fn listener(&self, name: &str) -> &Address {
         let found = self.listeners.get(name).and_then(|all| all.first());
         found.unwrap_or_else(|| panic!("no listening line of `{name}`"))
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn folder(&self) -> &Path {
