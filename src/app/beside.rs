@@ -26,7 +26,6 @@ pub(super) struct Besides {
     spoe: Vec<Socket>,
     upstream: Vec<Socket>,
     application: Option<(Target, Times)>,
-    max_header_bytes: usize,
     limits: Limits,
     tls: Option<Tls>,
 }
@@ -39,7 +38,6 @@ impl Besides {
             spoe: bind_all(&plan.listeners.spoe)?,
             upstream: bind_all(&plan.listeners.upstream)?,
             application: plan.application.clone(),
-            max_header_bytes: plan.max_header_bytes,
             limits: plan.limits,
             tls: plan.tls.clone(),
         })
@@ -90,8 +88,7 @@ impl Besides {
         }
         if let Some((target, times)) = self.application {
             let beside = beside(self.upstream);
-            let most = self.max_header_bytes;
-            tasks.push(upstream::start(service, target, times, most, beside)?);
+            tasks.push(upstream::start(service, target, times, beside)?);
         }
         Ok(Running {
             tasks,

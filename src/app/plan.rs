@@ -26,7 +26,6 @@ pub struct Plan {
     pub(super) tls: Option<Tls>,
     pub(super) ext_authz: ExtAuthz,
     pub(super) application: Option<(Target, Times)>,
-    pub(super) max_header_bytes: usize,
     pub(super) drain_delay: Duration,
     pub(super) request_spans: bool,
     pub(super) fixed: Fixed,
@@ -49,10 +48,6 @@ impl Fixed {
             ("server.drain_delay", server.drain_delay.to_string()),
             ("server.drain_timeout", server.drain_timeout.to_string()),
             ("admin.listen", format!("{:?}", config.admin.listen)),
-            (
-                "server.tls_client_authorities",
-                format!("{:?}", server.tls_client_authorities),
-            ),
             ("ext_authz.listen", format!("{:?}", ext_authz.listen)),
             (
                 "ext_authz.max_concurrent_streams",
@@ -122,7 +117,6 @@ pub(super) fn plan_with(
         tls,
         ext_authz: config.ext_authz.clone(),
         application,
-        max_header_bytes: usize::try_from(config.server.max_header_bytes).unwrap_or(usize::MAX),
         drain_delay: config.server.drain_delay.0,
         request_spans: config.log.request_spans,
         fixed: Fixed::of(config),

@@ -10,9 +10,13 @@ use super::live::Live;
 /// of them saw, and everything in front of it is what the client claims. Where all of them are trusted, the first one sent the request.
 #[must_use]
 pub(super) fn source<H: Lines>(asked: &Asked<'_, H>, live: &Live) -> Option<IpAddr> {
-    if !live.gate.policy.asks_for_source() {
-        return None;
-    }
+    let is_asked_for = live.gate.policy.asks_for_source();
+    is_asked_for.then(|| client(asked, live)).flatten()
+}
+
+/// The same, whoever asks for it.
+#[must_use]
+pub(super) fn client<H: Lines>(asked: &Asked<'_, H>, live: &Live) -> Option<IpAddr> {
     let nearest = asked.client.or(asked.peer);
     if !live.trust.covers(nearest) {
         return nearest.map(|nearest| nearest.ip());

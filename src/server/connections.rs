@@ -10,11 +10,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::listen::Socket;
-use super::tls::{HANDSHAKE, Speaks, Tls};
+use super::tls::{Secure, Speaks, Tls};
 
 /// Bytes both ways.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -69,7 +68,7 @@ pub(super) fn accept(
     let secure = acceptance
         .tls
         .as_ref()
-        .map(|tls| tls.acceptor(acceptance.speaks));
+        .map(|tls| tls.secure(acceptance.speaks));
     for socket in sockets {
         let (listener, secure) = match socket {
             Socket::Tcp(listener) => (Listener::tcp(listener)?, None),
@@ -132,7 +131,7 @@ enum Accepted {
 
 /// What accepts on one socket.
 struct Worker {
-    secure: Option<TlsAcceptor>,
+    secure: Option<Secure>,
     places: Arc<Semaphore>,
     taker: mpsc::Sender<Connection>,
 }
@@ -158,11 +157,10 @@ impl Worker {
     async fn take(&self, accepted: Accepted, place: OwnedSemaphorePermit) {
         let (stream, peer): (Box<dyn Stream>, _) = match (accepted, &self.secure) {
             (Accepted::Tcp(stream, peer), Some(secure)) => {
-                let handshake = tokio::time::timeout(HANDSHAKE, secure.accept(stream));
-                let taker = self.taker.clone();
+                let (secure, taker) = (secure.clone(), self.taker.clone());
                 // Nobody waits for another's handshake. One that fails is the client's affair.
                 tokio::spawn(async move {
-                    if let Ok(Ok(stream)) = handshake.await {
+                    if let Ok(stream) = secure.accept(stream).await {
                         let connection = Connection {
                             stream: Box::new(stream),
                             peer: Some(peer),

@@ -1,5 +1,6 @@
 //! What a worker holds: the service's parts that outlive a request, and the one value that each request loads.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +14,7 @@ use crate::gate::issuers::Supply;
 use crate::keys::{IssuerId, KeySet, Keyring};
 use crate::login::ReturnPolicy;
 use crate::policy::Rules;
+use crate::reason::Reason;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::AllowCounters;
 use crate::telemetry::rule_metrics::RuleCounter;
@@ -216,6 +218,22 @@ impl Service {
             tls,
             is_draining: AtomicBool::new(false),
         }
+    }
+
+    /// Whether somebody may ask on a listener for proxies alone. Who may not is told in the log, once for each connection.
+    #[must_use]
+    pub fn admits(&self, peer: Option<SocketAddr>, listener: &str) -> bool {
+        let is_trusted = self.live.load().trust.covers(peer);
+        if !is_trusted {
+            let peer = peer.map_or_else(|| "unix".to_owned(), |peer| peer.ip().to_string());
+            tracing::info!(
+                reason.code = Reason::ProxyUntrusted.code(),
+                listener,
+                hint = format!("add `{peer}` to `server.trusted_proxies` if this is your proxy"),
+                "refused"
+            );
+        }
+        is_trusted
     }
 
     /// Turns `/readyz`: the service is about to stop.

@@ -17,14 +17,13 @@ use actix_web::middleware::{Compat, Condition};
 use actix_web::{App, web};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing_actix_web::TracingLogger;
 
 use super::Service;
 use super::listen::Socket;
 use super::span::RequestSpan;
-use super::tls::{HANDSHAKE, Speaks, Tls};
+use super::tls::{Secure, Speaks, Tls};
 use super::watched::{Patience, Watched};
 
 /// What bounds a server.
@@ -96,7 +95,7 @@ pub fn start(
             })?,
             Socket::Tls(listener) => {
                 let tls = tls.ok_or(io::ErrorKind::Unsupported)?;
-                let secure = tls.acceptor(Speaks::Http1);
+                let secure = tls.secure(Speaks::Http1);
                 builder.listen(name, listener, move || {
                     let patience = application.patience();
                     let secure = secure.clone();
@@ -124,15 +123,14 @@ pub fn start(
     Ok(builder.run())
 }
 
-/// TLS on a connection, within a limit.
+/// TLS on a connection.
 async fn secured(
     stream: TcpStream,
-    secure: &TlsAcceptor,
+    secure: &Secure,
 ) -> io::Result<(TlsStream<TcpStream>, SocketAddr)> {
     let peer = stream.peer_addr()?;
     stream.set_nodelay(true).ok();
-    let handshake = tokio::time::timeout(HANDSHAKE, secure.accept(stream));
-    Ok((handshake.await??, peer))
+    Ok((secure.accept(stream).await?, peer))
 }
 
 /// What each worker builds its own application from.

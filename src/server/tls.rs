@@ -1,6 +1,7 @@
 //! TLS for listeners: one certificate, replaced while the service runs.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,24 +11,32 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::config::{Fault, Server};
 
 /// How long a handshake may take.
-pub(super) const HANDSHAKE: Duration = Duration::from_secs(5);
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// The certificate of the service and whose clients it asks for one. Cheap to clone; a replaced one counts for every clone.
+/// The certificate of the service and whose clients it asks for one. Cheap to clone; what is replaced counts for every clone.
 #[derive(Clone)]
-pub struct Tls(Arc<Parts>);
+pub struct Tls(Arc<ArcSwap<Parts>>);
 
+/// What the next handshake is made with.
+#[derive(Clone)]
 struct Parts {
-    current: Arc<Current>,
+    certified: Arc<CertifiedKey>,
     clients: Option<Arc<dyn rustls::server::danger::ClientCertVerifier>>,
 }
 
-/// The certificate that the next handshake shows.
-struct Current(ArcSwap<CertifiedKey>);
+/// Makes TLS of connections.
+#[derive(Clone, Debug)]
+pub(super) struct Secure {
+    tls: Tls,
+    speaks: Speaks,
+}
 
 /// What a listener speaks over TLS (RFC 7301), so that nobody speaks HTTP to what is none.
 #[derive(Clone, Copy, Debug)]
@@ -67,25 +76,47 @@ impl Tls {
             None => None,
         };
         let tls = certified.map(|certified| {
-            let current = Arc::new(Current(ArcSwap::from_pointee(certified)));
-            Self(Arc::new(Parts { current, clients }))
+            let certified = Arc::new(certified);
+            let parts = Parts { certified, clients };
+            Self(Arc::new(ArcSwap::from_pointee(parts)))
         });
         (tls, faults)
     }
 
-    /// Shows the certificate of `other` from the next handshake on. Who must show one in turn stays.
+    /// Shows the certificate of `other`, and asks for those of its clients, from the next handshake on.
     pub fn replace(&self, other: &Self) {
-        self.0.current.0.store(other.0.current.0.load_full());
+        self.0.store(other.0.load_full());
     }
 
-    /// What makes TLS of a connection.
-    pub(super) fn acceptor(&self, speaks: Speaks) -> TlsAcceptor {
+    pub(super) fn secure(&self, speaks: Speaks) -> Secure {
+        Secure {
+            tls: self.clone(),
+            speaks,
+        }
+    }
+}
+
+impl Secure {
+    /// Makes TLS of a connection, within a limit.
+    ///
+    /// # Errors
+    /// The client does not finish, or is not who it must be.
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let parts = self.tls.0.load_full();
+        let acceptor = TlsAcceptor::from(Arc::new(parts.config(self.speaks)));
+        tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await?
+    }
+}
+
+impl Parts {
+    /// Small against a handshake, so it is made for each.
+    fn config(&self, speaks: Speaks) -> ServerConfig {
         let builder = ServerConfig::builder();
-        let builder = match &self.0.clients {
+        let builder = match &self.clients {
             Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::clone(&self.0.current) as _);
+        let mut config = builder.with_cert_resolver(Arc::new(self.clone()));
         config.alpn_protocols = match speaks {
             Speaks::Http1 => vec![b"http/1.1".to_vec()],
             #[cfg(feature = "ext-authz")]
@@ -93,7 +124,10 @@ impl Tls {
             #[cfg(feature = "spoe")]
             Speaks::Spop => Vec::new(),
         };
-        TlsAcceptor::from(Arc::new(config))
+        // Nobody comes back to a configuration that was made for one handshake.
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config
     }
 }
 
@@ -103,15 +137,15 @@ impl fmt::Debug for Tls {
     }
 }
 
-impl fmt::Debug for Current {
+impl fmt::Debug for Parts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Current").finish_non_exhaustive()
+        formatter.debug_struct("Parts").finish_non_exhaustive()
     }
 }
 
-impl ResolvesServerCert for Current {
+impl ResolvesServerCert for Parts {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
+        Some(Arc::clone(&self.certified))
     }
 }
 

@@ -112,6 +112,14 @@ fn clients_must_show_a_certificate_where_authorities_are_named() {
     assert!(ask(&gate, &own, Some(&client)).is_ok());
     assert!(ask(&gate, &own, None).is_err());
     assert!(ask(&gate, &own, Some(&stranger)).is_err());
+    // Other authorities count from the reload on, and the old ones no more.
+    let file = gate.folder().join("clients.crt");
+    std::fs::write(file, &stranger.certificate).expect("the folder is writable");
+    let counts = wait::until(Duration::from_secs(10), || {
+        ask(&gate, &own, Some(&stranger)).ok()
+    });
+    assert!(counts.is_some(), "{}", gate.output());
+    assert!(ask(&gate, &own, Some(&client)).is_err());
 }
 
 #[test]

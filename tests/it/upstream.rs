@@ -215,8 +215,13 @@ fn s10_1_what_a_client_says_about_itself_counts_from_trusted_peers_only() {
     let chain = Chain::start();
     let echo = chain.reached(&claims().bearer(tokens::good()));
     assert_eq!(said(&echo, "X-Forwarded-For"), ["192.0.2.7", "127.0.0.1"]);
-    assert_eq!(said(&echo, "X-Real-IP"), ["192.0.2.9"]);
     assert_eq!(said(&echo, "X-Forwarded-Proto"), ["https"]);
+    // What was judged, and not what somebody besides says.
+    assert_eq!(said(&echo, "X-Real-IP"), ["192.0.2.7"]);
+    assert_eq!(said(&echo, "X-Forwarded-Host"), ["app.example.com"]);
+    for name in ["X-Forwarded-Port", "X_Forwarded_For", "Forwarded"] {
+        assert_eq!(said(&echo, name), [""; 0], "{name}");
+    }
     // Whoever stands in front, the host is that of the request.
     let page = chain.refused(&claims().page_load(), 302);
     let location = page.header("Location").expect("a redirect");
@@ -371,6 +376,56 @@ fn the_token_is_taken_out_where_that_is_wanted() {
     assert_eq!(echo["target"], "/a");
     assert_eq!(echoed_headers(&echo, "Cookie"), [""; 0]);
     assert!(!echo.to_string().contains(&token));
+    // What is no token stays as it is.
+    let other = get("/a")
+        .header("Authorization", "Basic eDp5")
+        .cookie("prefs={\"a\":1,\"b\":2}; x=1;y=2")
+        .cookie(format!("a=1;  auth_token={token};b=\"x, y\" "));
+    let echo = chain.reached(&other);
+    assert_eq!(echoed_headers(&echo, "Authorization"), ["Basic eDp5"]);
+    assert_eq!(
+        echoed_headers(&echo, "Cookie"),
+        ["prefs={\"a\":1,\"b\":2}; x=1;y=2", "a=1;b=\"x, y\""]
+    );
+}
+
+#[test]
+fn a_stalled_or_broken_upload_is_the_clients_fault_and_an_empty_one_keeps_its_length() {
+    let chain = Chain::with(
+        Settings::hmac(),
+        "response_timeout = \"1s\"\nidle_timeout = \"2s\"",
+    );
+    let head = |more: &str| {
+        let token = tokens::good();
+        format!(
+            "POST /a HTTP/1.1\r\nHost: app.example.com\r\nAuthorization: Bearer {token}\r\n{more}\r\n"
+        )
+    };
+    for text in [
+        head("Content-Length: 5\r\n") + "he",
+        head("Transfer-Encoding: chunked\r\n") + "zz\r\n",
+    ] {
+        let mut connection = Connection::open(chain.front()).expect("it listens");
+        connection.write(text.as_bytes()).expect("it reads");
+        if let Ok(answer) = connection.read_response("POST") {
+            assert_eq!(answer.status, 400, "{answer:?}");
+        }
+    }
+    let echo = chain.reached(&Request::new("POST", "/a").bearer(tokens::good()).body(""));
+    assert_eq!(echoed_headers(&echo, "Content-Length"), ["0"]);
+}
+
+#[test]
+fn s10_2_a_request_without_a_host_is_refused_unless_it_is_old() {
+    let chain = Chain::start();
+    let ask = |version: &str| {
+        let token = tokens::good();
+        let text = format!("GET /a {version}\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let mut connection = Connection::open(chain.front()).expect("it listens");
+        connection.write(text.as_bytes()).expect("it reads");
+        connection.read_response("GET").expect("an answer").status
+    };
+    assert_eq!((ask("HTTP/1.1"), ask("HTTP/1.0")), (400, 200));
 }
 
 #[test]

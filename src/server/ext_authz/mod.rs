@@ -66,9 +66,15 @@ pub fn start(service: &Arc<Service>, limits: Limits, beside: Beside) -> io::Resu
     let end = beside.end.clone();
     let acceptance = beside.acceptance(Speaks::Http2);
     let connections = accept(beside.sockets, &acceptance)?;
-    let incoming = unfold(connections, |mut connections| async {
-        let connection = connections.recv().await?;
-        Some((Ok::<_, io::Error>(connection), connections))
+    let known = Arc::clone(service);
+    let incoming = unfold((connections, known), |(mut connections, known)| async {
+        loop {
+            let connection = connections.recv().await?;
+            // Nobody else may fill the memory with what he says.
+            if known.admits(connection.peer(), "ext_authz") {
+                return Some((Ok::<_, io::Error>(connection), (connections, known)));
+            }
+        }
     });
     let (reporter, health) = tonic_health::server::health_reporter();
     let watch = tokio::spawn(report_health(Arc::clone(service), reporter));

@@ -236,15 +236,25 @@ fn of_request_line<'r, H: Lines>(
     })
 }
 
-/// The original request where it comes straight from the client, or from a proxy that passes it on whole: the request itself. `authority`
-/// is that of an absolute request line. A trusted proxy's word counts for the scheme alone.
+/// What a request line says beside method and target.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLine<'r> {
+    /// The authority of an absolute form.
+    pub authority: Option<&'r str>,
+    /// Whether it came over TLS.
+    pub is_tls: bool,
+    /// Whether it is older than HTTP/1.1, and need not name a host.
+    pub is_old: bool,
+}
+
+/// The original request where it comes straight from the client, or from a proxy that passes it on whole: the request itself. A trusted
+/// proxy's word counts for the scheme alone.
 ///
 /// # Errors
 /// [`Reason::RequestAmbiguous`], [`Reason::RequestMalformed`] or [`Reason::RequestTooLarge`].
 pub fn direct<'r, H: Lines>(
     asked: &Asked<'r, H>,
-    authority: Option<&str>,
-    is_tls: bool,
+    target: RequestLine<'_>,
     live: &Live,
 ) -> Result<Original<'r>, Reason> {
     let target_bytes = asked.path.len() + asked.query.map_or(0, str::len);
@@ -260,8 +270,14 @@ pub fn direct<'r, H: Lines>(
         return Err(Reason::RequestAmbiguous);
     }
     let own = itself(asked)?;
+    if own.host.is_none() && !target.is_old {
+        return Err(Reason::RequestMalformed);
+    }
     // RFC 9112 §3.2.2 lets the request line win; who sends two means mischief.
-    if authority.is_some_and(|authority| own.host != Some(authority)) {
+    if target
+        .authority
+        .is_some_and(|authority| own.host != Some(authority))
+    {
         return Err(Reason::RequestAmbiguous);
     }
     let (path, _) = split_path(asked.path)?;
@@ -272,7 +288,7 @@ pub fn direct<'r, H: Lines>(
     };
     Ok(Original {
         method: checked_method(asked.method)?,
-        scheme: stated.or(is_tls.then_some(Scheme::Https)),
+        scheme: stated.or(target.is_tls.then_some(Scheme::Https)),
         path,
         states_method: true,
         states_path: true,

@@ -54,6 +54,9 @@ pub fn start(service: &Arc<Service>, beside: Beside) -> io::Result<JoinHandle<()
     Ok(tokio::spawn(async move {
         let open = TaskTracker::new();
         while let Some(connection) = connections.recv().await {
+            if !service.admits(connection.peer(), "spoe") {
+                continue;
+            }
             let agent = Agent {
                 service: Arc::clone(&service),
                 peer: connection.peer(),

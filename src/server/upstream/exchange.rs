@@ -5,18 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
+use tokio_util::task::TaskTracker;
 
 use crate::reason::Reason;
 use crate::server::Service;
 use crate::server::answer::{self, Attempt, Checked, check, settled};
 use crate::server::asked::Asked;
-use crate::server::forwarded::direct;
+use crate::server::forwarded::{RequestLine, direct};
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
 
@@ -34,6 +38,8 @@ pub(super) struct Exchange<'e> {
     pub(super) times: Times,
     pub(super) peer: Option<SocketAddr>,
     pub(super) is_tls: bool,
+    /// What is waited for at the end, for as long as that may take.
+    pub(super) open: &'e TaskTracker,
 }
 
 /// What became of a request at the gate.
@@ -44,7 +50,17 @@ enum Judged {
 
 impl Exchange<'_> {
     /// Answers.
-    pub(super) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let mut response = self.answered(request).await;
+        // While the service drains, clients go elsewhere by themselves.
+        if self.service.is_draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn answered(&self, mut request: Request<Incoming>) -> Response<Body> {
         let began = Instant::now();
         let upgrade = hyper::upgrade::on(&mut request);
         let (head, body) = request.into_parts();
@@ -85,7 +101,13 @@ impl Exchange<'_> {
                     Endpoint::ForwardAuth,
                     attempt,
                 );
-                let original = direct(&asked, authority, self.is_tls, &live);
+                let is_old = head.version < Version::HTTP_11;
+                let target = RequestLine {
+                    authority,
+                    is_tls: self.is_tls,
+                    is_old,
+                };
+                let original = direct(&asked, target, &live);
                 check(&exchange, original, true).map(|checked| match (checked, original) {
                     (Checked::Refused(reply), _) => Judged::Refused(reply),
                     (Checked::Pass(permit), Ok(original)) => {
@@ -117,16 +139,27 @@ impl Exchange<'_> {
         };
         let mut answer = answer.map_err(|error| {
             tracing::debug!(%error, "the application cannot be asked");
-            Reason::UpstreamUnreachable
+            if activity.is_broken() {
+                // The client's own body broke off, or stood still.
+                Reason::RequestMalformed
+            } else {
+                Reason::UpstreamUnreachable
+            }
         })?;
         let is_switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if is_switching && !is_upgrade {
             return Err(Reason::UpstreamUnreachable);
         }
+        if answer.headers().contains_key(TRANSFER_ENCODING) {
+            // RFC 9112 §6.3: it overrides the length.
+            answer.headers_mut().remove(CONTENT_LENGTH);
+        }
         remove_those_of_the_connection(answer.headers_mut());
+        *answer.version_mut() = Version::HTTP_11;
         if is_switching {
             let application = hyper::upgrade::on(&mut answer);
-            tokio::spawn(tunnel::join(upgrade, application, self.times.idle));
+            self.open
+                .spawn(tunnel::join(upgrade, application, self.times.idle));
             let headers = answer.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -144,7 +177,12 @@ impl Exchange<'_> {
     ) -> Result<Request<Body>, Reason> {
         let address = Outgoing::address(outgoing.target).ok_or(Reason::RequestMalformed)?;
         // One that is empty is sent without framing, as it came.
+        let mut headers = outgoing.headers;
         let body: Body = if body.is_end_stream() {
+            if head.headers.contains_key(CONTENT_LENGTH) {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            activity.ended();
             Full::default().map_err(|never| match never {}).boxed()
         } else {
             Moving::new(body, activity.clone(), self.times.idle).boxed()
@@ -152,7 +190,7 @@ impl Exchange<'_> {
         let mut request = Request::new(body);
         *request.method_mut() = head.method.clone();
         *request.uri_mut() = address;
-        *request.headers_mut() = outgoing.headers;
+        *request.headers_mut() = headers;
         Ok(request)
     }
 

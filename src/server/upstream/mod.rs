@@ -52,6 +52,9 @@ pub struct Times {
     pub idle: Duration,
 }
 
+/// Room for the largest head that may be allowed, and its request line: what is too large is told by the gate, what is larger still by the
+/// parser.
+const MAX_HEAD_BYTES: usize = 160 * 1024;
 /// Header lines of a request. Proxies in front may send many.
 const MAX_HEADER_LINES: usize = 200;
 /// From the end of one request to the end of the next one's head. hyper has one limit for idling and for sending a head slowly; a
@@ -68,22 +71,20 @@ pub fn start(
     service: &Arc<Service>,
     target: Target,
     times: Times,
-    max_header_bytes: usize,
     beside: Beside,
 ) -> io::Result<JoinHandle<()>> {
     let end = beside.end.clone();
     let acceptance = beside.acceptance(Speaks::Http1);
     let mut connections = accept(beside.sockets, &acceptance)?;
+    let open = TaskTracker::new();
     let front = Arc::new(Front {
+        open: open.clone(),
         service: Arc::clone(service),
         application: Application::new(target, times),
         times,
-        // Room for the request line beside the head; what is too large is told by the gate, what is larger still by the parser.
-        max_head_bytes: max_header_bytes.saturating_mul(2).max(8 * 1024),
         end,
     });
     Ok(tokio::spawn(async move {
-        let open = TaskTracker::new();
         while let Some(connection) = connections.recv().await {
             open.spawn(Arc::clone(&front).serve(connection));
         }
@@ -97,8 +98,9 @@ struct Front {
     service: Arc<Service>,
     application: Application,
     times: Times,
-    max_head_bytes: usize,
     end: CancellationToken,
+    /// Connections and tunnels.
+    open: TaskTracker,
 }
 
 impl Front {
@@ -120,6 +122,7 @@ impl Front {
                     times: front.times,
                     peer,
                     is_tls,
+                    open: &front.open,
                 };
                 Ok::<_, std::convert::Infallible>(exchange.answer(request).await)
             }
@@ -128,7 +131,7 @@ impl Front {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
             .max_headers(MAX_HEADER_LINES)
-            .max_buf_size(self.max_head_bytes)
+            .max_buf_size(MAX_HEAD_BYTES)
             .half_close(false)
             .serve_connection(stream, answer)
             .with_upgrades();

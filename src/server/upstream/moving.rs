@@ -46,7 +46,12 @@ impl Body for Moving {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
             self.is_waiting = false;
-            self.activity.moved();
+            match &frame {
+                None => self.activity.ended(),
+                Some(Ok(_)) if self.body.is_end_stream() => self.activity.ended(),
+                Some(Ok(_)) => self.activity.moved(),
+                Some(Err(_)) => self.activity.broke(),
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let limit = self.limit;
@@ -57,6 +62,7 @@ impl Body for Moving {
         }
         match alarm.as_mut().poll(context) {
             Poll::Ready(()) => {
+                self.activity.broke();
                 Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::TimedOut).into())))
             }
             Poll::Pending => Poll::Pending,

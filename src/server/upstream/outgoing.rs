@@ -13,6 +13,7 @@ use crate::gate::Permit;
 use crate::login::retpath::without_parameter;
 use crate::request::{Original, Scheme};
 use crate::server::asked::Asked;
+use crate::server::client_address::client;
 use crate::server::live::Live;
 use crate::server::respond;
 use crate::server::spelling::is_same_folded;
@@ -64,7 +65,8 @@ pub(super) fn outgoing(
         let name = name.as_str();
         identity.iter().any(|(own, _)| is_same_folded(own, name))
             || live.upstream.strips(name)
-            || (!is_trusted && is_about_the_client(name))
+            // A trusted proxy's word on who asks is kept; all else of that kind is said anew.
+            || (is_about_the_client(name) && !(is_trusted && name == FORWARDED_FOR.as_str()))
     };
     remove_all(&mut headers, is_forged);
     let mut target = original.path.to_owned();
@@ -76,7 +78,7 @@ pub(super) fn outgoing(
         target.push('?');
         target.push_str(&query);
     }
-    say_where_from(&mut headers, asked, original);
+    say_where_from(&mut headers, asked, original, live);
     let host = original.host.unwrap_or("localhost");
     headers.insert(HOST, HeaderValue::from_str(host).ok()?);
     headers.append(VIA, HeaderValue::from_static("1.1 jwtgate"));
@@ -115,9 +117,8 @@ pub(super) fn remove_those_of_the_connection(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
         .collect();
     for name in OF_ONE_CONNECTION.iter().chain(&named) {
         headers.remove(name);
@@ -161,22 +162,31 @@ fn remove_all(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// Says to the application who asks: a trusted proxy's word is kept and added to.
-fn say_where_from(headers: &mut HeaderMap, asked: &Asked<'_, HeaderMap>, original: &Original<'_>) {
+/// Says to the application who asks, and for what: the very address, scheme and host that were judged.
+fn say_where_from(
+    headers: &mut HeaderMap,
+    asked: &Asked<'_, HeaderMap>,
+    original: &Original<'_>,
+    live: &Live,
+) {
+    let set = |headers: &mut HeaderMap, name, text: &str| {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(name, value);
+        }
+    };
+    if let Some(client) = client(asked, live) {
+        set(headers, REAL_IP, &client.to_canonical().to_string());
+    }
     if let Some(peer) = asked.peer {
         let address = peer.ip().to_canonical().to_string();
         if let Ok(value) = HeaderValue::from_str(&address) {
-            headers.append(FORWARDED_FOR, value.clone());
-            headers.entry(REAL_IP).or_insert(value);
+            headers.append(FORWARDED_FOR, value);
         }
     }
     let scheme = original.scheme.unwrap_or(Scheme::Http).as_str();
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    let host = original
-        .host
-        .and_then(|host| HeaderValue::from_str(host).ok());
-    if let Some(host) = host {
-        headers.entry(FORWARDED_HOST).or_insert(host);
+    set(headers, FORWARDED_PROTO, scheme);
+    if let Some(host) = original.host {
+        set(headers, FORWARDED_HOST, host);
     }
 }
 
@@ -184,9 +194,7 @@ fn say_where_from(headers: &mut HeaderMap, asked: &Asked<'_, HeaderMap>, origina
 fn strip_token(live: &Live, headers: &mut HeaderMap, query: &mut Option<String>) {
     for (source, name) in live.gate.extract.places() {
         match source {
-            TokenSource::Header => {
-                headers.remove(name);
-            }
+            TokenSource::Header => strip_credentials(headers, name),
             TokenSource::Cookie => strip_cookie(headers, name),
             TokenSource::Query => {
                 *query = query
@@ -197,30 +205,76 @@ fn strip_token(live: &Live, headers: &mut HeaderMap, query: &mut Option<String>)
     }
 }
 
-/// Takes out the cookies of this name; the others stay byte for byte.
-fn strip_cookie(headers: &mut HeaderMap, name: &str) {
-    let is_other = |pair: &&[u8]| {
-        let own = pair.split(|&byte| byte == b'=').next().unwrap_or_default();
-        own.trim_ascii() != name.as_bytes()
-    };
-    let lines: Vec<Vec<u8>> = headers
-        .get_all(COOKIE)
-        .iter()
-        .map(|line| {
-            let pairs = line.as_bytes().split(|&byte| byte == b';' || byte == b',');
-            let kept: Vec<&[u8]> = pairs
-                .filter(is_other)
-                .map(<[u8]>::trim_ascii)
-                .filter(|pair| !pair.is_empty())
-                .collect();
-            kept.join(&b"; "[..])
+/// Takes out the lines of this name, but for credentials of another kind, which are no tokens.
+fn strip_credentials(headers: &mut HeaderMap, name: &str) {
+    const OTHERS: [&str; 3] = ["basic ", "digest ", "negotiate "];
+    let is_other = |value: &HeaderValue| {
+        let bytes = value.as_bytes();
+        OTHERS.iter().any(|scheme| {
+            bytes
+                .get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
         })
+    };
+    rewrite(headers, name, |value| {
+        is_other(value).then(|| value.clone())
+    });
+}
+
+/// Takes out the cookies of this name. Lines that have none stay as they are, and so do the other cookies.
+fn strip_cookie(headers: &mut HeaderMap, name: &str) {
+    rewrite(headers, COOKIE.as_str(), |value| {
+        without_cookie(value.as_bytes(), name.as_bytes())
+            .map_or_else(
+                || Some(value.clone()),
+                |line| HeaderValue::from_bytes(&line).ok(),
+            )
+            .filter(|value| !value.is_empty())
+    });
+}
+
+/// A line without the cookies of this name; `None` where it has none. What separates the others stays.
+fn without_cookie(line: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let is_separator = |byte: &u8| matches!(byte, b';' | b',');
+    let is_meant = |piece: &[u8]| {
+        let own = piece.split(|&byte| byte == b'=').next().unwrap_or_default();
+        own.trim_ascii() == name
+    };
+    let pieces = || line.split_inclusive(is_separator);
+    let bare = |piece: &'_ [u8]| -> Vec<u8> {
+        piece
+            .strip_suffix(b";")
+            .or(piece.strip_suffix(b","))
+            .unwrap_or(piece)
+            .to_vec()
+    };
+    if !pieces().any(|piece| is_meant(&bare(piece))) {
+        return None;
+    }
+    let kept: Vec<u8> = pieces()
+        .filter(|piece| !is_meant(&bare(piece)))
+        .flatten()
+        .copied()
         .collect();
-    headers.remove(COOKIE);
+    let kept = kept.trim_ascii();
+    // Where the last one went, what separated it goes, too.
+    let is_last = line.split(is_separator).next_back().is_some_and(is_meant);
+    let kept = if is_last { bare(kept) } else { kept.to_vec() };
+    Some(kept)
+}
+
+/// Writes the lines of a name anew.
+fn rewrite(
+    headers: &mut HeaderMap,
+    name: &str,
+    change: impl Fn(&HeaderValue) -> Option<HeaderValue>,
+) {
+    let lines: Vec<HeaderValue> = headers.get_all(name).iter().filter_map(change).collect();
+    headers.remove(name);
+    let Ok(name) = HeaderName::try_from(name) else {
+        return;
+    };
     for line in lines {
-        let value = HeaderValue::from_bytes(&line);
-        if let Some(value) = value.ok().filter(|value| !value.is_empty()) {
-            headers.append(COOKIE, value);
-        }
+        headers.append(name.clone(), line);
     }
 }

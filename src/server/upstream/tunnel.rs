@@ -16,6 +16,8 @@ pub(super) async fn join(client: OnUpgrade, application: OnUpgrade, idle: Durati
         return;
     };
     let activity = Activity::default();
+    // What matters here is movement alone.
+    activity.ended();
     let moved = || {
         let activity = activity.clone();
         move |_: &[u8]| activity.moved()

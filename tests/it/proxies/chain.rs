@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::harness::proxies::{Edits, Extent, Kind, Proxy};
 use crate::harness::upstream::{Upstream, echoed_headers};
-use crate::harness::{Connection, Gate, Request, Response, Settings};
+use crate::harness::{Connection, Gate, Request, Response, Settings, ports};
 
 use super::table::{self, Cell, Outcome};
 
@@ -49,7 +49,8 @@ impl Chain {
         edits: Edits<'_>,
     ) -> Option<Self> {
         let app = Upstream::start();
-        let gate = kind.asks_on(settings, 0, app.port()).start();
+        // Not any port: when this gate is killed, another test's must not be given the same one.
+        let gate = kind.asks_on(settings, ports::free(), app.port()).start();
         let proxy = Proxy::start_with(kind, extent, kind.door(&gate), app.port(), edits)?;
         Some(Self {
             kind,
