@@ -54,6 +54,7 @@ function ask(r)
   -- Apache takes out what Connection names when it passes the request on, the identity too (RFC 9110 section 7.6.1).
   local connection, upgrade = (r.headers_in["Connection"] or ""):lower(), (r.headers_in["Upgrade"] or ""):lower()
   r.headers_in["Connection"] = upgrade == "websocket" and "Upgrade" or connection:find("close") and "close" or nil
+  if upgrade ~= "websocket" then r.headers_in["Upgrade"] = nil end
 
   local body = {}
   local question = { url = ASK, headers = headers, redirect = false, sink = ltn12.sink.table(body) }

@@ -102,6 +102,7 @@ impl Listeners {
 /// The application of `[upstream]`, where clients come to jwtgate itself.
 pub(super) fn judge_application(
     config: &Config,
+    listeners: &Listeners,
     faults: &mut Vec<Fault>,
 ) -> Option<(Target, Times)> {
     let upstream = &config.upstream;
@@ -127,12 +128,33 @@ pub(super) fn judge_application(
             .absent(),
         );
     }
+    let own = target
+        .as_ref()
+        .and_then(|target| listeners.all().find(|address| is_at(target, address)));
+    if let Some(own) = own {
+        faults.push(Fault::new(
+            "upstream.url",
+            format!("`{own}`, where jwtgate itself listens"),
+            "the application",
+            "a request would go round in a circle: give the application, or the listener, another port",
+        ));
+    }
     let times = Times {
         connect: upstream.connect_timeout.0,
         response: upstream.response_timeout.0,
         idle: upstream.idle_timeout.0,
+        head: config.server.header_timeout.0,
     };
     target.filter(|_| is_on).map(|target| (target, times))
+}
+
+/// Whether a connection to the application would come out at this address of ours.
+fn is_at(target: &Target, address: &Address) -> bool {
+    match (target, address) {
+        (Target::Unix(path), Address::Unix(own)) => path == own,
+        (Target::Tcp(host, port), _) => address.may_be_reached_at(host, *port),
+        (Target::Unix(_), _) => false,
+    }
 }
 
 /// The addresses of a listener that is off unless somebody names one, and that not every build has.

@@ -96,7 +96,7 @@ pub(super) fn plan_with(
     let (compiled, returns, mut faults) = compile(config, now);
     let listeners = Listeners::judge(config, &mut faults);
     judge_times(config, &mut faults);
-    let application = judge_application(config, &mut faults);
+    let application = judge_application(config, &listeners, &mut faults);
     let is_tls = listeners.all().any(Address::is_tls);
     let (tls, found) = Tls::load(&config.server, is_tls);
     faults.extend(found);

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -63,7 +64,7 @@ pub(super) struct Arguments {
     /// A command that stops jwtgate, for `sh -c`.
     #[arg(long, value_name = "COMMAND", requires = "start")]
     stop: Option<String>,
-    /// A command that starts jwtgate again. It is run whatever happens.
+    /// A command that starts jwtgate again, and ends. It is run whatever happens.
     #[arg(long, value_name = "COMMAND", requires = "stop")]
     start: Option<String>,
     /// Which proxy it is: nginx, traefik, caddy, haproxy, envoy, apache, upstream. Without it: what it calls itself, else all are told.
@@ -144,6 +145,9 @@ fn plan(arguments: &Arguments, config: Option<&Config>) -> anyhow::Result<(Plan,
         Some(own) => own,
         None => usual(),
     };
+    let signed = config
+        .filter(|_| arguments.identity.is_empty() && arguments.gate.is_none())
+        .and_then(|config| config.signed_identity.header.as_ref());
     let outage = arguments.stop.clone().zip(arguments.start.clone());
     let trust = match (&arguments.ca_file, arguments.insecure) {
         (Some(file), _) => Trust::File(file.clone()),
@@ -158,11 +162,17 @@ fn plan(arguments: &Arguments, config: Option<&Config>) -> anyhow::Result<(Plan,
         gate: arguments.gate,
         token: made.token,
         place,
+        must_arrive: identity.iter().take(1).chain(signed).cloned().collect(),
         knows_identity: config.is_some() || !arguments.identity.is_empty(),
         identity,
         signs_in: config.map(|config| config.auth_url.is_some()),
+        retpath_param: config.map_or_else(
+            || "retpath".to_owned(),
+            |config| config.retpath_param.clone(),
+        ),
         denied: arguments.denied.clone(),
         outage: outage.map(|(stop, start)| Outage { stop, start }),
+        restarted: Rc::default(),
         patience: arguments.patience,
     };
     Ok((plan, source))

@@ -206,7 +206,7 @@ mod tests {
         let text = told.text(false);
         assert!(text.starts_with("✘ identity.underscore"), "{text}");
         assert!(
-            text.contains("nginx: `underscores_in_headers off;`"),
+            text.contains("nginx: `underscores_in_headers off;` and"),
             "{text}"
         );
         assert!(
@@ -219,7 +219,7 @@ mod tests {
         );
         assert_eq!(
             told.json()["findings"][0]["directives"]["nginx"],
-            "`underscores_in_headers off;`"
+            "`underscores_in_headers off;` and `ignore_invalid_headers on;`"
         );
         told.proxy = None;
         assert!(

@@ -9,7 +9,8 @@ use crate::clock::Timestamp;
 use crate::config::{Config, IssuerSettings, Secret};
 use crate::doctor::TokenPlace;
 use crate::jose::signing_key::SigningKey;
-use crate::keys::secret::{read, without_final_line_break};
+use crate::keys::file::read_secret;
+use crate::keys::secret::read;
 
 use super::mint;
 
@@ -79,12 +80,14 @@ fn secret_of(settings: &IssuerSettings) -> anyhow::Result<Option<String>> {
     let Some(file) = file.filter(|file| !file.is_empty()) else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{file}`"))?;
-    let text = without_final_line_break(&text);
+    // Whether it is a good one is told by `check`.
+    let mut faults = Vec::new();
+    let text = read_secret(file, "secret_file", &mut faults);
+    let text = text.with_context(|| faults.iter().map(ToString::to_string).collect::<String>())?;
     if text.is_empty() {
         bail!("`{file}` is empty");
     }
-    Ok(Some(text.to_owned()))
+    Ok(Some(text.to_string()))
 }
 
 /// The claims that are given, and those that an issuer asks for beside them.

@@ -65,9 +65,7 @@ enum Proxy {
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = arguments.config.load();
-    for fault in &loaded.faults {
-        print::say(format_args!("{fault}"));
-    }
+    facts::refuse(&loaded.faults)?;
     let shipped = Shipped::of(arguments.proxy, &loaded.config);
     let facts = Facts::gather(&loaded.config, shipped.asks, arguments)?;
     for note in &facts.notes {

@@ -55,7 +55,8 @@ fn reasons() -> String {
     let mut page = String::from(
         "# Reasons for refusals\n\n<!-- Generated from `src/reason/`. Do not edit. -->\n\n\
          Every refusal has one of these codes: in the log (`reason.code`), in the metric `jwtgate_decisions_total` (`reason`) and in\n\
-         `jwtgate explain`. They are stable. Outside, all bad tokens look the same.\n\n\
+         `jwtgate explain`. They are stable. Outside, all bad tokens look the same. Those of `upstream` are of requests that may pass: the metric\n\
+         `jwtgate_upstream_failures_total` (`reason`) counts them.\n\n\
          | code | outside | what happened | what to do |\n|---|---|---|---|\n",
     );
     for reason in Reason::ALL {

@@ -26,7 +26,7 @@ pub(super) struct Ask {
     pub(super) method: &'static str,
     pub(super) target: String,
     pub(super) version: &'static str,
-    pub(super) lines: Vec<(String, String)>,
+    pub(super) sent: Vec<(String, String)>,
     pub(super) body: &'static str,
 }
 
@@ -36,14 +36,19 @@ impl Ask {
             method: "GET",
             target: target.into(),
             version: "HTTP/1.1",
-            lines: Vec::new(),
+            sent: Vec::new(),
             body: "",
         }
     }
 
     pub(super) fn line(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.lines.push((name.into(), value.into()));
+        self.sent.push((name.into(), value.into()));
         self
+    }
+
+    pub(super) fn lines(self, lines: &[(String, String)]) -> Self {
+        let lines = lines.iter();
+        lines.fold(self, |ask, (name, value)| ask.line(name, value))
     }
 
     /// What a browser sends when a person opens a page.
@@ -65,7 +70,7 @@ impl Ask {
         );
         let length = (!self.body.is_empty())
             .then(|| ("Content-Length".to_owned(), self.body.len().to_string()));
-        for (name, value) in self.lines.iter().chain(&length) {
+        for (name, value) in self.sent.iter().chain(&length) {
             text.push_str(name);
             text.push_str(": ");
             text.push_str(value);

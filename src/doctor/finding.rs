@@ -13,6 +13,7 @@ pub enum Id {
     AccessUserAgent,
     AccessWebSocket,
     AccessForgedIdentity,
+    AccessUpgrade,
     RefusalProgram,
     RefusalPageLoad,
     RefusalReturnAddress,
@@ -72,7 +73,7 @@ pub struct Row {
 
 impl Id {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::AccessNoToken,
         Self::AccessMethod,
         Self::AccessHttp10,
@@ -80,6 +81,7 @@ impl Id {
         Self::AccessUserAgent,
         Self::AccessWebSocket,
         Self::AccessForgedIdentity,
+        Self::AccessUpgrade,
         Self::RefusalProgram,
         Self::RefusalPageLoad,
         Self::RefusalReturnAddress,
@@ -172,6 +174,12 @@ impl Id {
                 Everywhere,
                 "identity headers in place of a token",
                 "Whoever writes a name into a header is believed without a token.",
+            ),
+            Self::AccessUpgrade => (
+                "access.upgrade",
+                Everywhere,
+                "an upgrade to HTTP/2 with a good token: `Upgrade: websocket, h2c`",
+                "With any token, and an application that takes it, a tunnel opens in which nobody judges what comes next.",
             ),
             Self::RefusalProgram => (
                 "refusal.program",

@@ -22,19 +22,21 @@ mod stage;
 mod tls;
 mod wire;
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use finding::Report;
+pub use outage::Restart;
 use scene::Scene;
 
 /// The identity headers that jwtgate gives unless it is told otherwise, the one that names the person first.
 pub const USUAL: [&str; 3] = ["X-Auth-User", "X-Auth-Email", "X-Auth-Groups"];
-const USUAL_NAMES: &str = "X-Auth-User, X-Auth-Email and X-Auth-Groups";
 
 /// What doctor is told.
 #[derive(Clone, Debug)]
@@ -55,14 +57,20 @@ pub struct Plan {
     pub place: TokenPlace,
     /// The identity headers, the one that names the person first.
     pub identity: Vec<String>,
+    /// Those of them that every good token fills: who it is, and the signed identity where there is one.
+    pub must_arrive: Vec<String>,
     /// Whether `identity` comes from a configuration, and must arrive.
     pub knows_identity: bool,
     /// Whether people without a token are sent to sign in, as far as that is known.
     pub signs_in: Option<bool>,
+    /// The parameter of that redirect in which the return address stands.
+    pub retpath_param: String,
     /// A path that the token may not open.
     pub denied: Option<String>,
     /// Commands that stop and start jwtgate.
     pub outage: Option<Outage>,
+    /// What became of that.
+    pub restarted: Rc<Cell<Restart>>,
     /// How long to wait for an answer.
     pub patience: Duration,
 }
@@ -120,8 +128,12 @@ pub enum Trouble {
     #[error("{0}")]
     Shut(String),
     /// The process was told to end.
-    #[error("interrupted; what was stopped has been started again")]
-    Interrupted,
+    #[error("interrupted{}", match .0 {
+        Restart::NotNeeded => "",
+        Restart::Done => "; what was stopped has been started again",
+        Restart::Failed => "; the start command has failed: jwtgate may still be stopped",
+    })]
+    Interrupted(Restart),
     /// What was stopped did not come back.
     #[error("{0}")]
     StaysDown(String),
@@ -144,8 +156,9 @@ pub fn examine(plan: &Plan) -> Result<Report, Trouble> {
         let mut terminate = signal(SignalKind::terminate())?;
         tokio::select! {
             report = probed(plan) => report,
-            _ = interrupt.recv() => Err(Trouble::Interrupted),
-            _ = terminate.recv() => Err(Trouble::Interrupted),
+            // By now the examination has been dropped, and with it what was stopped.
+            _ = interrupt.recv() => Err(Trouble::Interrupted(plan.restarted.get())),
+            _ = terminate.recv() => Err(Trouble::Interrupted(plan.restarted.get())),
         }
     })
 }

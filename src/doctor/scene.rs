@@ -97,13 +97,27 @@ impl Scene {
         }
         let is_open = match self.view {
             View::Own => sight.reach() == Reach::Yes,
-            View::Echo => true,
+            View::Echo | View::Mirror => true,
             View::Blind => (200..300).contains(&sight.status()),
         };
         if !is_open {
             return Err(Trouble::Shut(why_shut(place, &sight, plan)));
         }
         self.control = sight.lines();
+        if self.view == View::Echo {
+            let elsewhere = Ask {
+                method: "POST",
+                body: "a=1",
+                ..Ask::get(format!(
+                    "{}/{}",
+                    plan.url.path().trim_end_matches('/'),
+                    canary()
+                ))
+            };
+            if self.good(elsewhere).await.shows_mark() {
+                self.view = View::Mirror;
+            }
+        }
         let names = plan.identity.iter();
         let lines = &self.control;
         self.real = names
@@ -171,7 +185,7 @@ impl Scene {
     pub(super) async fn ask(&self, mut ask: Ask) -> Sight {
         let mark = canary();
         self.requests.set(self.requests.get() + 1);
-        if !ask.lines.iter().any(|(name, _)| name == "User-Agent") {
+        if !ask.sent.iter().any(|(name, _)| name == "User-Agent") {
             ask = ask.line("User-Agent", USER_AGENT);
         }
         let ask = ask.line(MARK, &mark);
@@ -193,14 +207,12 @@ impl Scene {
         sight
     }
 
-    /// The application may have a `Server` of its own, so a refusal knows better.
+    /// The application may have a `Server` of its own, so only a refusal tells.
     fn note_server(&self, sight: &Sight) {
-        let Some(server) = sight.values("server").next() else {
-            return;
-        };
-        let mut known = self.server.borrow_mut();
-        if known.is_none() || sight.reach() == Reach::No {
-            *known = Some(server.to_owned());
+        if let Some(server) = sight.values("server").next()
+            && sight.reach() == Reach::No
+        {
+            *self.server.borrow_mut() = Some(server.to_owned());
         }
     }
 
@@ -227,12 +239,15 @@ impl Scene {
         Ok(())
     }
 
-    /// Waits until jwtgate decides again; `false` when it never did. A token for a minute may have expired meanwhile.
-    pub(super) async fn recovers(&self) -> bool {
+    /// Waits until jwtgate decides again; `false` when it never did. `down` are the statuses of the outage. A token for a minute may
+    /// have expired meanwhile, so that another refusal than those will do.
+    pub(super) async fn recovers(&self, down: &[u16]) -> bool {
         let end = Instant::now() + RECOVERY;
         while Instant::now() < end {
             let sight = self.good(self.get()).await;
-            if sight.reach() == Reach::Yes || matches!(sight.status(), 302 | 401 | 403) {
+            let status = sight.status();
+            let is_refused = matches!(status, 302 | 401 | 403) && !down.contains(&status);
+            if sight.reach() == Reach::Yes || is_refused {
                 return true;
             }
             tokio::time::sleep(PAUSE).await;

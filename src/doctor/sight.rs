@@ -23,8 +23,10 @@ pub(super) enum Reach {
 pub(super) enum View {
     /// Everything: doctor plays it.
     Own,
-    /// What the page shows, which are headers.
+    /// What this page shows, which are headers.
     Echo,
+    /// The same of every request, whatever its method and path.
+    Mirror,
     /// Nothing but the status.
     Blind,
 }
@@ -72,24 +74,28 @@ impl Sight {
 
     /// Whether the application was reached.
     pub(super) fn reach(&self) -> Reach {
-        let Ok(answer) = &self.answer else {
+        let status = match &self.answer {
+            Ok(answer) => answer.status,
             // Where nothing came back, nothing was told either, but the application may have been reached.
-            return if self.arrived.is_empty() {
-                Reach::No
-            } else {
-                Reach::Yes
-            };
+            Err(_) if !self.arrived.is_empty() => return Reach::Yes,
+            // It may yet come through.
+            Err(NoAnswer::InTime(_)) => return Reach::Unclear,
+            Err(_) if self.view == View::Own => return Reach::No,
+            Err(_) => return Reach::Unclear,
         };
-        let is_success = matches!(answer.status, 101 | 200..300);
+        let is_success = matches!(status, 101 | 200..300);
         match self.view {
-            View::Own if !self.arrived.is_empty() || answer.status == 101 => Reach::Yes,
-            View::Echo if self.shows_mark() || answer.status == 101 => Reach::Yes,
+            View::Own if !self.arrived.is_empty() || status == 101 => Reach::Yes,
+            View::Echo | View::Mirror if self.shows_mark() || status == 101 => Reach::Yes,
             // Its answer to this shows nothing, so a success can only be its own.
-            View::Echo if is_success && self.method == "HEAD" => Reach::Yes,
-            View::Echo if is_success => Reach::Unclear,
-            View::Own | View::Echo => Reach::No,
+            View::Echo | View::Mirror if is_success && self.method == "HEAD" => Reach::Yes,
             View::Blind if is_success => Reach::Yes,
-            View::Blind => match answer.status {
+            // Somebody else's.
+            _ if is_success => Reach::Unclear,
+            // The proxy was asked too often, which tells nothing of what it was asked.
+            _ if status == 429 => Reach::Unclear,
+            View::Own | View::Mirror => Reach::No,
+            View::Echo | View::Blind => match status {
                 300..=399 | 400 | 401 | 403 | 431 | 503 => Reach::No,
                 _ => Reach::Unclear,
             },
@@ -100,7 +106,7 @@ impl Sight {
     pub(super) fn lines(&self) -> Vec<(String, String)> {
         match (self.view, self.arrived.first(), &self.answer) {
             (View::Own, Some(seen), _) => seen.lines.clone(),
-            (View::Echo, _, Ok(answer)) => shown(&answer.body),
+            (View::Echo | View::Mirror, _, Ok(answer)) => shown(&answer.body),
             _ => Vec::new(),
         }
     }
@@ -223,10 +229,16 @@ mod tests {
     #[test]
     fn a_page_that_shows_nothing_never_counts_as_shut_by_its_silence() {
         for (view, status, body, reach) in [
-            (View::Own, 200, "mark", Reach::No),
+            (View::Own, 200, "mark", Reach::Unclear),
+            (View::Own, 401, "", Reach::No),
+            (View::Own, 429, "", Reach::Unclear),
             (View::Echo, 500, "mark", Reach::Yes),
             (View::Echo, 200, "", Reach::Unclear),
-            (View::Echo, 404, "", Reach::No),
+            (View::Echo, 404, "", Reach::Unclear),
+            (View::Echo, 401, "", Reach::No),
+            (View::Mirror, 404, "", Reach::No),
+            (View::Mirror, 200, "", Reach::Unclear),
+            (View::Mirror, 429, "", Reach::Unclear),
             (View::Blind, 200, "", Reach::Yes),
             (View::Blind, 404, "", Reach::Unclear),
             (View::Blind, 401, "", Reach::No),
@@ -234,6 +246,24 @@ mod tests {
             let found = sight(view, status, body).reach();
             assert_eq!(found, reach, "{view:?} {status}");
         }
+    }
+
+    #[test]
+    fn silence_shows_only_what_arrived() {
+        let silent = |view, error| {
+            let answer = Err(error);
+            Sight {
+                answer,
+                ..sight(view, 0, "")
+            }
+        };
+        let in_time = || NoAnswer::InTime(Duration::from_secs(1));
+        assert_eq!(silent(View::Own, in_time()).reach(), Reach::Unclear);
+        assert_eq!(silent(View::Own, NoAnswer::Closed).reach(), Reach::No);
+        assert_eq!(
+            silent(View::Mirror, NoAnswer::Closed).reach(),
+            Reach::Unclear
+        );
     }
 
     #[test]

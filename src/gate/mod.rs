@@ -9,7 +9,7 @@
 //! [`decide`] is a plain function over one [`State`]: no async, no lock held, no I/O, no framework type. `extract` finds the token in one
 //! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers out of `field`s, `cache` remembers, and `authorize` asks
 //! the rules of `policy`. Whatever goes wrong is a [`Refusal`]
-//! with one [`Reason`](crate::reason::Reason); what the outside hears of it is decided in `server/respond.rs`. A key
+//! with one [`Reason`](crate::reason); what the outside hears of it is decided in `server/respond.rs`. A key
 //! that is not here and may be had is a [`Halt::KeyMissing`]: the server waits for it and asks again.
 #![deny(
     clippy::expect_used,

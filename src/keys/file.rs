@@ -4,8 +4,11 @@ use zeroize::Zeroizing;
 
 use crate::config::Fault;
 
+use super::secret::without_final_line_break;
+
 /// The text of a file; a fault when it cannot be read or is no text. `path` names the key in the fault.
-pub(super) fn read(file: &str, path: &str, faults: &mut Vec<Fault>) -> Option<Zeroizing<String>> {
+#[must_use]
+pub fn read(file: &str, path: &str, faults: &mut Vec<Fault>) -> Option<Zeroizing<String>> {
     let (found, expected, hint) = match std::fs::read(file).map(String::from_utf8) {
         Ok(Ok(text)) => return Some(Zeroizing::new(text)),
         Ok(Err(_)) => (
@@ -23,8 +26,16 @@ pub(super) fn read(file: &str, path: &str, faults: &mut Vec<Fault>) -> Option<Ze
     None
 }
 
+/// The text of a file that holds a secret and nothing else, without its final line break. Warns when others may read it.
+#[must_use]
+pub fn read_secret(file: &str, path: &str, faults: &mut Vec<Fault>) -> Option<Zeroizing<String>> {
+    warn_when_world_readable(file, path, faults);
+    let text = read(file, path, faults)?;
+    Some(Zeroizing::new(without_final_line_break(&text).to_owned()))
+}
+
 /// Warns about a secret that every user of the machine can read.
-pub(super) fn warn_when_world_readable(file: &str, path: &str, faults: &mut Vec<Fault>) {
+pub fn warn_when_world_readable(file: &str, path: &str, faults: &mut Vec<Fault>) {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(file).map(|facts| facts.permissions().mode());
     if mode.is_ok_and(|mode| mode & 0o007 != 0) {

@@ -2,12 +2,13 @@
 //!
 //! `source` chooses what the settings of an issuer name. Keys that are here become a [`KeySet`] by `prepare`, with every fault told: `pem`,
 //! `jwks` and `secret` read one form each, `demo` knows the keys that everybody has. Keys that an issuer publishes are described by `remote`
-//! and kept current by `refresh`, one task for each issuer: `gather` is one fetch, `known` is what it knows, `shared` what others see of it, `store` keeps that on disk, `network` is its way out,
-//! `keyring` holds all of them and those who wait, `status` tells how it stands. Nothing here runs on the path of a request but [`KeySet::candidates`]. Depends on `idp`,
-//! `jose` and `config`.
+//! and kept current by `refresh`, one task for each issuer: `gather` is one fetch, `known` is what it knows, `shared` what others see of it,
+//! `store` keeps that on disk, `network` is its way out, `keyring` holds all of them and those who wait, `status` tells how it stands. `file`
+//! reads what a configuration names. Nothing here runs on the path of a request but [`KeySet::candidates`]. Depends on `idp`, `jose` and
+//! `config`.
 
 pub mod demo;
-mod file;
+pub mod file;
 mod gather;
 pub mod issued;
 pub mod jwks;

@@ -12,7 +12,6 @@ use super::demo;
 use super::file;
 use super::prepare::{self, Rules};
 use super::remote::{Origin, Remote};
-use super::secret;
 use super::set::{KeySet, Selection};
 
 /// Where the keys of an issuer come from, judged.
@@ -355,9 +354,8 @@ impl Text {
     }
 
     fn secret(key: &str, file: &str, faults: &mut Vec<Fault>) -> Option<Self> {
-        file::warn_when_world_readable(file, key, faults);
-        let text = file::read(file, key, faults)?;
-        Some(Self::inline(key, secret::without_final_line_break(&text)))
+        let path = key.to_owned();
+        file::read_secret(file, key, faults).map(|text| Self { text, path })
     }
 
     fn from_file(key: &str, file: &str, faults: &mut Vec<Fault>) -> Option<Self> {

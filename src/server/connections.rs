@@ -139,12 +139,15 @@ struct Worker {
 impl Worker {
     async fn run(self, listener: Listener) {
         loop {
-            // Who comes when all places are taken waits in the system's queue.
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-                return;
-            };
             match listener.accept().await {
-                Ok(accepted) => self.take(accepted, place).await,
+                Ok(accepted) => {
+                    // Who comes when all places are taken waits here, and the next ones in the system's queue. No place is held for
+                    // one who has not come: a socket where nobody calls would keep it from those where somebody does.
+                    let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                        return;
+                    };
+                    self.take(accepted, place).await;
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "connections cannot be accepted");

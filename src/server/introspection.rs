@@ -8,12 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use crate::config::{Config, Fault};
 use crate::gate::verify::payload_of_verified;
 use crate::gate::{Credential, Permit};
 use crate::jose::Claims;
-use crate::keys::secret::without_final_line_break;
+use crate::keys::file::read_secret;
 
 use super::live::Live;
 
@@ -26,6 +27,7 @@ pub struct Introspection {
 
 /// The shortest secret that nobody guesses.
 const SHORT_SECRET: usize = 16;
+const GOOD_SECRET: &str = "`openssl rand -hex 32` makes a good one";
 
 impl Introspection {
     /// Reads the secrets of the clients.
@@ -36,44 +38,35 @@ impl Introspection {
         for (name, client) in &config.introspection.clients {
             let path = |key: &str| format!("introspection.clients.{name}.{key}");
             let secret = match (&client.secret, &client.secret_file) {
-                (Some(secret), None) => Ok(secret.expose().to_owned()),
-                (None, Some(file)) => std::fs::read_to_string(file)
-                    .map(|text| without_final_line_break(&text).to_owned())
-                    .map_err(|error| {
-                        Fault::new(
-                            path("secret_file"),
-                            format!("`{file}`: {error}"),
-                            "a text file that can be read",
-                            "check the path and its permissions",
-                        )
-                    }),
-                (Some(_), Some(_)) | (None, None) => Err(Fault::new(
-                    path("secret"),
-                    "none or both of `secret` and `secret_file`",
-                    "one of them",
-                    "`openssl rand -hex 32` makes a good one",
-                )),
-            };
-            match secret {
-                Ok(secret) if secret.is_empty() => faults.push(Fault::new(
-                    path("secret"),
-                    "an empty secret",
-                    "a secret",
-                    "`openssl rand -hex 32` makes a good one",
-                )),
-                Ok(secret) => {
-                    if secret.len() < SHORT_SECRET {
-                        faults.push(Fault::warning(
-                            path("secret"),
-                            format!("a secret of {} bytes", secret.len()),
-                            format!("{SHORT_SECRET} bytes or more"),
-                            "whoever guesses it can try out tokens: `openssl rand -hex 32` makes a good one",
-                        ));
-                    }
-                    clients.push((name.clone(), hashed(secret.as_bytes())));
+                (Some(secret), None) => Some(Zeroizing::new(secret.expose().to_owned())),
+                (None, Some(file)) => read_secret(file, &path("secret_file"), &mut faults),
+                (Some(_), Some(_)) | (None, None) => {
+                    faults.push(Fault::new(
+                        path("secret"),
+                        "none or both of `secret` and `secret_file`",
+                        "one of them",
+                        GOOD_SECRET,
+                    ));
+                    None
                 }
-                Err(fault) => faults.push(fault),
+            };
+            let Some(secret) = secret else {
+                continue;
+            };
+            if secret.is_empty() {
+                let fault = Fault::new(path("secret"), "an empty secret", "a secret", GOOD_SECRET);
+                faults.push(fault);
+                continue;
             }
+            if secret.len() < SHORT_SECRET {
+                faults.push(Fault::warning(
+                    path("secret"),
+                    format!("a secret of {} bytes", secret.len()),
+                    format!("{SHORT_SECRET} bytes or more"),
+                    format!("whoever guesses it can try out tokens: {GOOD_SECRET}"),
+                ));
+            }
+            clients.push((name.clone(), hashed(secret.as_bytes())));
         }
         let clients = clients.into();
         (Self { clients }, faults)
@@ -94,17 +87,37 @@ impl Introspection {
     }
 
     /// Whether the credentials of a request are those of a client: by HTTP Basic, or in the form (RFC 6749 §2.3.1). Both at once are none.
-    #[must_use]
-    pub fn admits(&self, authorization: Option<&str>, form: &Form) -> bool {
-        match (authorization, &form.client_id, &form.client_secret) {
-            (Some(line), None, None) => basic(line).is_some_and(|(name, secret)| {
-                // The parts are to be form-encoded first; many clients do not.
-                self.knows(&name, &secret) || self.knows(&decoded(&name), &decoded(&secret))
-            }),
-            (None, Some(name), Some(secret)) => self.knows(name, secret),
-            _ => false,
-        }
+    ///
+    /// # Errors
+    /// They are not.
+    pub fn admit(&self, authorization: Option<&str>, form: &Form) -> Result<(), Stranger<'_>> {
+        let (name, secret) = match (authorization, &form.client_id, &form.client_secret) {
+            (Some(line), None, None) => basic(line).ok_or(Stranger::default())?,
+            (None, Some(name), Some(secret)) => {
+                return self.known(name, secret);
+            }
+            _ => return Err(Stranger::default()),
+        };
+        // The parts are to be form-encoded first; many clients do not.
+        self.known(&name, &secret)
+            .or_else(|_| self.known(&decoded(&name), &decoded(&secret)))
     }
+
+    fn known(&self, name: &str, secret: &str) -> Result<(), Stranger<'_>> {
+        if self.knows(name, secret) {
+            return Ok(());
+        }
+        let own = self.clients.iter().map(|(own, _)| own.as_str());
+        let claims_to_be = own.clone().find(|own| *own == name);
+        Err(Stranger { claims_to_be })
+    }
+}
+
+/// One without the credentials of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stranger<'i> {
+    /// The client whose name it gave, with another secret. A name that nobody has is not told: it is a stranger's text.
+    pub claims_to_be: Option<&'i str>,
 }
 
 fn hashed(secret: &[u8]) -> [u8; 32] {

@@ -77,6 +77,26 @@ impl Address {
         }
     }
 
+    /// Whether a connection to `host:port`, from this machine, may come out here: the same host, any host where it listens on all of
+    /// them, or two names of this machine.
+    #[must_use]
+    pub fn may_be_reached_at(&self, host: &str, port: u16) -> bool {
+        let (Self::Tcp(address) | Self::Tls(address)) = self else {
+            return false;
+        };
+        let Some((own, own_port)) = address.rsplit_once(':') else {
+            return false;
+        };
+        let is_here = |host: &str| {
+            let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            let ip = ip.as_ref();
+            host.eq_ignore_ascii_case("localhost")
+                || ip.is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+        };
+        let is_same = own.eq_ignore_ascii_case(host) || (is_here(own) && is_here(host));
+        self.is_fixed() && own_port.parse() == Ok(port) && is_same
+    }
+
     /// Whether TLS is spoken on it.
     #[must_use]
     pub const fn is_tls(&self) -> bool {

@@ -173,6 +173,9 @@ impl Application {
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(self.header_timeout)
             .client_disconnect_timeout(LINGER)
+            .on_connect_ext(|stream: &Watched<S>, data| {
+                data.insert(stream.exchanges());
+            })
             .graceful_shutdown_signal(move || {
                 let signal = draining.clone();
                 async move { signal.notified().await }

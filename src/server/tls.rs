@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::{Fault, Server};
+use crate::keys::file::warn_when_world_readable;
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
@@ -156,6 +157,9 @@ fn certified(server: &Server, faults: &mut Vec<Fault>) -> Option<CertifiedKey> {
         faults,
     );
     let key = named(server.tls_key.as_ref(), "server.tls_key", faults);
+    if let Some(key) = &key {
+        warn_when_world_readable(key, "server.tls_key", faults);
+    }
     let (certificates, key) = (certificates?, key?);
     let chain = CertificateDer::pem_file_iter(certificates)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

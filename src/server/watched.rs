@@ -2,11 +2,13 @@
 //!
 //! actix times the head of the *first* request of a connection only, and does not time a connection at all whose chunked body never
 //! comes (actix-http 3.20): one byte, or one head, would hold a connection for ever. This stream watches every head, from its first
-//! byte to the empty line that ends it, and the time since the last answer. It knows nothing of bodies, which are never read here:
-//! what arrives of one counts as a head, and whatever arrives, only an answer starts the long limit anew.
+//! byte to the empty line that ends it, and the time since the last answer. It knows nothing of bodies: what arrives of one counts as
+//! a head, unless whoever reads it says so ([`Exchanges`]), and whatever arrives, only an answer starts the long limit anew.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// From the first byte of a head to the last; `None` where somebody else watches that, and bodies are read.
+    /// From the first byte of a head to the last; `None` where none is sent.
     pub head: Option<Duration>,
     /// From an answer that does not fit the socket's buffer to the next byte that does.
     pub answer: Duration,
@@ -24,11 +26,67 @@ pub struct Patience {
     pub quiet: Option<Duration>,
 }
 
+/// What tells a stream that a request is being answered whose body may still come. What arrives meanwhile is no head.
+#[derive(Clone, Debug, Default)]
+pub struct Exchanges(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Exchanges that have begun and not ended.
+    open: AtomicUsize,
+    /// How often one began or ended.
+    changes: AtomicUsize,
+}
+
+/// An exchange that ends when the last clone of this is dropped.
+#[derive(Debug)]
+pub struct Underway(Arc<Counts>);
+
+impl Exchanges {
+    /// The head of a request has been read.
+    #[must_use]
+    pub fn begin(&self) -> Underway {
+        Underway::of(&self.0)
+    }
+
+    fn is_any_open(&self) -> bool {
+        self.0.open.load(Ordering::Acquire) > 0
+    }
+
+    fn changes(&self) -> usize {
+        self.0.changes.load(Ordering::Acquire)
+    }
+}
+
+impl Underway {
+    fn of(counts: &Arc<Counts>) -> Self {
+        counts.open.fetch_add(1, Ordering::AcqRel);
+        counts.changes.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(counts))
+    }
+}
+
+impl Clone for Underway {
+    fn clone(&self) -> Self {
+        Self::of(&self.0)
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.changes.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
 /// A stream with these limits.
 #[derive(Debug)]
 pub struct Watched<S> {
     stream: S,
     patience: Patience,
+    exchanges: Exchanges,
+    /// How many of their changes are known.
+    seen: usize,
     /// When the first byte of a head came that has not ended yet.
     head_began: Option<Instant>,
     /// Whether that head holds anything but line breaks, which may stand in front of one (RFC 9112 §2.2).
@@ -50,6 +108,8 @@ impl<S> Watched<S> {
         Self {
             stream,
             patience,
+            exchanges: Exchanges::default(),
+            seen: 0,
             head_began: None,
             has_text: false,
             blocked_since: None,
@@ -59,8 +119,30 @@ impl<S> Watched<S> {
         }
     }
 
+    /// The stream that it stands around.
+    pub const fn inner(&self) -> &S {
+        &self.stream
+    }
+
+    /// What tells it that a body may come.
+    pub fn exchanges(&self) -> Exchanges {
+        self.exchanges.clone()
+    }
+
+    /// Whether a head may be coming. What came before the last exchange, and within it, belongs to that.
+    fn awaits_head(&mut self) -> bool {
+        let changes = self.exchanges.changes();
+        if changes != self.seen {
+            self.seen = changes;
+            self.head_began = None;
+            self.has_text = false;
+            self.tail = [0; 3];
+        }
+        !self.exchanges.is_any_open()
+    }
+
     fn has_read(&mut self, bytes: &[u8]) {
-        if bytes.is_empty() || self.patience.head.is_none() {
+        if bytes.is_empty() || self.patience.head.is_none() || !self.awaits_head() {
             return;
         }
         // Where a head ends inside, what stands behind it is the beginning of the next one, and its time begins now.
@@ -147,11 +229,36 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             return read;
         }
         let quiet = self.patience.quiet.map(|limit| self.last_answer + limit);
-        let began = self.head_began.zip(self.patience.head);
+        let began = if self.awaits_head() {
+            self.head_began.zip(self.patience.head)
+        } else {
+            None
+        };
         let head = began.map(|(began, limit)| began + limit);
         let Some(due) = quiet.into_iter().chain(head).min() else {
             return Poll::Pending;
         };
+        match self.wait(due, context) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// What became of an attempt to write.
+    fn written(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.blocked_since = None;
+            self.last_answer = Instant::now();
+            return written;
+        }
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        let due = since + self.patience.answer;
         match self.wait(due, context) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
@@ -166,17 +273,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if written.is_ready() {
-            self.blocked_since = None;
-            self.last_answer = Instant::now();
-            return written;
-        }
-        let since = *self.blocked_since.get_or_insert_with(Instant::now);
-        let due = since + self.patience.answer;
-        match self.wait(due, context) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        self.written(written, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(written, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -305,6 +415,39 @@ mod tests {
             let error = dripped(&mut client, &mut watched, bytes, Duration::from_secs(4)).await;
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             assert_eq!(began.elapsed(), QUIET);
+        });
+    }
+
+    #[test]
+    fn a_body_that_is_read_is_no_head_and_the_next_head_is_watched_again() {
+        run(async {
+            let (mut client, server) = duplex(1024);
+            let mut watched = Watched::new(server, PATIENCE);
+            let exchanges = watched.exchanges();
+            client
+                .write_all(b"POST / HTTP/1.1\r\n\r\nbo")
+                .await
+                .unwrap();
+            watched.read_exact(&mut [0; 21]).await.unwrap();
+            let underway = exchanges.begin();
+            let of_the_answer = underway.clone();
+            for _ in 0..10 {
+                let slow = tokio::time::timeout(2 * HEAD, watched.read_u8()).await;
+                assert!(slow.is_err(), "only the test's own clock ran out");
+                client.write_all(b"d").await.unwrap();
+                watched.read_u8().await.unwrap();
+                watched.write_all(b"answer").await.unwrap();
+            }
+            drop(underway);
+            let slow = tokio::time::timeout(2 * HEAD, watched.read_u8()).await;
+            assert!(slow.is_err(), "the answer is still under way");
+            drop(of_the_answer);
+            let idle = tokio::time::timeout(2 * HEAD, watched.read_u8()).await;
+            assert!(idle.is_err(), "what came of the body began no head");
+            let began = Instant::now();
+            let error = dripped(&mut client, &mut watched, b"G", Duration::from_secs(1)).await;
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(began.elapsed(), HEAD);
         });
     }
 

@@ -29,6 +29,11 @@ struct Decision {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NotAnswered {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reload {
     result: &'static str,
 }
@@ -104,6 +109,7 @@ pub struct Metrics {
     duration: Arc<Histogram>,
     cache_hits: Arc<AtomicU64>,
     cache_misses: Arc<AtomicU64>,
+    not_answered: Family<NotAnswered, Counter>,
     panics: Counter,
     reloads: Family<Reload, Counter>,
     reload_failed: Gauge,
@@ -172,6 +178,12 @@ impl Default for Metrics {
             Unit::Seconds,
             SharedHistogram(Arc::clone(&duration)),
         );
+        let not_answered = Family::<NotAnswered, Counter>::default();
+        registry.register(
+            "upstream_failures",
+            "Requests that passed and that the application of [upstream] did not answer, by reason",
+            not_answered.clone(),
+        );
         let panics = Counter::default();
         registry.register(
             "panics",
@@ -199,6 +211,7 @@ impl Default for Metrics {
             duration,
             cache_hits: Arc::default(),
             cache_misses: Arc::default(),
+            not_answered,
             panics,
             reloads,
             reload_failed,
@@ -281,6 +294,14 @@ impl Metrics {
             })
             .inc();
         self.duration.observe(took);
+    }
+
+    /// Records a request that passed and that the application did not answer.
+    pub fn not_answered(&self, reason: Reason) {
+        let reason = reason.code();
+        self.not_answered
+            .get_or_create_owned(&NotAnswered { reason })
+            .inc();
     }
 
     /// Records how the cache answered.

@@ -1,5 +1,7 @@
 //! Envoy's external authorization over gRPC: `[ext_authz]`.
 
+use std::io::Read as _;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use envoy_types::ext_authz::v3::pb::CheckRequest;
@@ -401,8 +403,68 @@ fn an_address_that_another_listener_has_is_a_fault() {
         "{}",
         exited.output
     );
-    let exited = Settings::hmac()
-        .table("[ext_authz.metadata]\na = \"\"\n[ext_authz.metadata]")
+}
+
+#[test]
+fn faults_of_the_metadata_are_told_together() {
+    let exited = settings()
+        .table("[ext_authz.metadata]\na = \"\"\nb = \"/~2\"\n\"\" = \"username\"")
         .try_start();
-    assert!(exited.is_err());
+    let Err(exited) = exited else {
+        panic!("it started");
+    };
+    for key in ["\"a\"", "\"b\"", "\"\""] {
+        let key = format!("ext_authz.metadata.{key}");
+        assert!(exited.output.contains(&key), "{key}: {}", exited.output);
+    }
+}
+
+#[test]
+fn s16_3_a_connection_that_never_says_what_it_wants_is_closed_and_one_that_waits_is_kept() {
+    let gate = Settings::with_sign_in()
+        .table("[ext_authz]\nlisten = \"127.0.0.1:0\"\nkeep_alive = \"1s\"")
+        .start();
+    let port = gate.listener("ext_authz").port();
+    let mut silent = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    silent
+        .set_read_timeout(Some(Duration::from_secs(8)))
+        .expect("a timeout");
+    let told = run(async {
+        let mut client = client(&gate).await;
+        let check = || Check::get("/app").bearer(tokens::good()).message();
+        client.check(check()).await.expect("an answer");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        client.check(check()).await
+    });
+    assert!(told.is_ok(), "{told:?}");
+    let mut rest = Vec::new();
+    silent.read_to_end(&mut rest).expect("the end");
+}
+
+#[test]
+fn s18_1_who_watches_the_health_is_told_of_the_end_and_does_not_delay_it() {
+    let mut gate = settings().server("drain_timeout = \"60s\"").start();
+    let name = "envoy.service.auth.v3.Authorization";
+    let told = run(async {
+        let request = HealthCheckRequest {
+            service: name.to_owned(),
+        };
+        let mut client = HealthClient::new(channel(&gate).await);
+        let mut watched = client
+            .watch(request)
+            .await
+            .expect("it is told")
+            .into_inner();
+        let mut told = Vec::new();
+        while let Some(health) = watched.message().await.expect("the stream ends well") {
+            if told.is_empty() {
+                gate.signal("TERM");
+            }
+            told.push(health.status());
+        }
+        told
+    });
+    assert_eq!(told.last(), Some(&ServingStatus::NotServing), "{told:?}");
+    let ended = gate.wait_for_exit(Duration::from_secs(8)).expect("it ends");
+    assert!(ended.success());
 }

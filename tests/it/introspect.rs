@@ -1,8 +1,10 @@
 //! `/introspect`: RFC 7662, for clients with credentials.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::harness::{Gate, KeyServer, Request, Response, Settings, tokens};
+use crate::harness::{Connection, Gate, KeyServer, Request, Response, Settings, tokens, wait};
 
 const CLIENTS: &str = "[introspection.clients.apache]\nsecret = \"a secret of apache, long\"\n\
                        [introspection.clients.other]\nsecret_file = \"{dir}/other\"\n";
@@ -143,6 +145,35 @@ fn only_clients_are_answered() {
         .header("Authorization", good().expect("credentials"))
         .header("Authorization", basic("other", "x"));
     assert_eq!(twice.send(gate.main()).status, 401);
+}
+
+#[test]
+fn s17_1_who_asks_without_credentials_is_logged_and_not_in_his_own_words() {
+    let gate = gate();
+    for name in ["apache", "a\nstranger"] {
+        let asked = form("token=x").header("Authorization", basic(name, "wrong-secret"));
+        assert_eq!(asked.send(gate.main()).status, 401);
+    }
+    assert!(gate.wait_for_line("\"client.name\":\"apache\""));
+    assert!(gate.wait_for_line("\"client.name\":\"-\""));
+    let output = gate.output();
+    assert!(
+        !output.contains("stranger") && !output.contains("wrong-secret"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_connection_is_kept_between_questions() {
+    let gate = settings().server("header_timeout = \"1s\"").start();
+    let mut connection = Connection::open(gate.main()).expect("it listens");
+    for _ in 0..2 {
+        let question = form(&format!("token={}", tokens::good()))
+            .header("Authorization", basic("apache", "a secret of apache, long"));
+        let answer = connection.send(&question).expect("an answer");
+        assert_eq!(answer.json()["active"], true);
+        wait::pass(Duration::from_millis(1800));
+    }
 }
 
 #[test]

@@ -165,6 +165,111 @@ fn the_addresses_of_the_settings_stand_in_every_file() {
 }
 
 #[test]
+fn s8_2_what_is_put_in_is_not_taken_for_what_was_shipped() {
+    // Each address is the shipped one of the other.
+    let config = format!("{PLAIN}[server]\nlisten = \"127.0.0.1:3000\"\n");
+    let nginx = printed(&config, &["nginx", "--app", "127.0.0.1:8080"]).stdout;
+    assert!(
+        nginx.contains("upstream jwtgate { server 127.0.0.1:3000;"),
+        "{nginx}"
+    );
+    assert!(
+        nginx.contains("upstream app     { server 127.0.0.1:8080;"),
+        "{nginx}"
+    );
+    let config = format!("{PLAIN}[server]\nlisten = \"127.0.0.1:30001\"\n");
+    let caddy = printed(&config, &["caddy", "--app", "10.0.0.7:3333"]).stdout;
+    assert!(caddy.contains("forward_auth 127.0.0.1:30001 {"), "{caddy}");
+    // A name in small letters that begins as a shipped one, and a header for tokens that ends as one.
+    let config = format!(
+        "header_name = \"X-Authorization\"\n{PLAIN}[identity.headers]\nx-auth-username = \"username\"\nX-Auth-Identity-Id = \"sub\"\n[signed_identity]\nheader = \"X-Auth-Signed\"\n"
+    );
+    let nginx = printed(&config, &["nginx"]).stdout;
+    for line in [
+        "auth_request_set $auth_header_x_auth_username $upstream_http_x_auth_username;",
+        "proxy_set_header x-auth-username $auth_header_x_auth_username;",
+        "auth_request_set $auth_header_x_auth_identity_id $upstream_http_x_auth_identity_id;",
+        "proxy_set_header X-Auth-Identity-Id $auth_header_x_auth_identity_id;",
+        "auth_request_set $auth_header_x_auth_signed $upstream_http_x_auth_signed;",
+        "proxy_set_header X-Auth-Signed $auth_header_x_auth_signed;",
+        "proxy_set_header X-Authorization $http_x_authorization;",
+    ] {
+        let is_there = nginx.lines().any(|found| {
+            let found = found.split('#').next().unwrap_or_default();
+            found.split_whitespace().eq(line.split_whitespace())
+        });
+        assert!(is_there, "{line}\n{nginx}");
+    }
+}
+
+#[test]
+fn nginx_passes_the_signed_identity_on() {
+    let settings = Settings::hmac()
+        .top("public_url = \"https://app.example.com\"")
+        .table("[signed_identity]\nheader = \"X-Auth-Identity\"");
+    let app = Upstream::start();
+    let gate = Kind::Nginx.asks_on(settings, 0, app.port()).start();
+    let written = tempfile::tempdir().expect("a folder");
+    let out = written.path().join("nginx").display().to_string();
+    let config = format!("{PLAIN}[signed_identity]\nheader = \"X-Auth-Identity\"\n");
+    let ran = printed(&config, &["nginx", "--out", &out]);
+    assert_eq!(ran.code, Some(0), "{}", ran.all());
+    let door = Kind::Nginx.door(&gate);
+    let kind = Kind::Nginx;
+    let Some(proxy) = Proxy::start_from(written.path(), kind, Extent::Full, door, app.port(), &[])
+    else {
+        return;
+    };
+    let answer = Request::get("/app")
+        .bearer(tokens::good())
+        .header("X-Auth-Identity", "root")
+        .send(proxy.address());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let told = echoed_headers(&answer.json(), "X-Auth-Identity");
+    let parts = told.first().map(|token| token.split('.').count());
+    assert_eq!((told.len(), parts), (1, Some(3)), "{told:?}");
+}
+
+#[test]
+fn envoy_looks_names_up() {
+    for word in ["envoy-http", "envoy-grpc"] {
+        let text =
+            |app: &str| printed(PLAIN, &[word, "--gate", "jwtgate:8080", "--app", app]).stdout;
+        let named = text("app.internal:3000");
+        assert_eq!(
+            named.matches("      type: STRICT_DNS").count(),
+            2,
+            "{named}"
+        );
+        assert!(
+            named.contains("address: jwtgate, port_value: 8080"),
+            "{named}"
+        );
+        let six = text("[fd00::7]:3000");
+        assert_eq!(six.matches("      type: STATIC").count(), 1, "{six}");
+        assert!(
+            six.contains("address: \"fd00::7\", port_value: 3000"),
+            "{six}"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_printed_for_other_settings_than_those_that_are_meant() {
+    for (config, told) in [
+        ("secret = \"0123\nexpected", "valid TOML"),
+        (
+            "secret = \"0123456789abcdef0123456789abcdef\"\n[identity.headers]\n\"a b\" = \"sub\"",
+            "identity.headers",
+        ),
+    ] {
+        let ran = printed(config, &["nginx"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{config}");
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_is_told() {
     let tls = "secret = \"0123456789abcdef0123456789abcdef\"\n[server]\nlisten = \"unix:/run/jwtgate.sock\"\n";
     let ran = printed(tls, &["nginx"]);
@@ -203,7 +308,7 @@ fn s8_2_two_identity_headers_never_share_a_variable() {
     let nginx = printed(&config, &["nginx"]).stdout;
     let variables = nginx
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("auth_request_set "));
+        .filter_map(|line| line.trim().strip_prefix("auth_request_set $auth_"));
     let mut names: Vec<_> = variables
         .filter_map(|rest| rest.split_whitespace().next())
         .collect();

@@ -184,6 +184,17 @@ fn s18_7_a_message_that_cannot_be_read_gets_no_status() {
 }
 
 #[test]
+fn a_socket_where_nobody_calls_keeps_no_place_from_the_others() {
+    let gate = Settings::with_sign_in()
+        .server("workers = 1\nmax_connections = 1")
+        .table("[spoe]\nlisten = [\"127.0.0.1:0\", \"127.0.0.1:0\", \"127.0.0.1:0\"]")
+        .start();
+    for _ in 0..3 {
+        drop(Wire::greeted(&gate));
+    }
+}
+
+#[test]
 fn s10_1_only_trusted_proxies_may_ask() {
     let gate = Settings::hmac()
         .server("trusted_proxies = []")

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::harness::fetched::metric;
 use crate::harness::upstream::{Upstream, echoed_headers};
 use crate::harness::{Address, Connection, Gate, Request, Response, Settings, ports, tokens, wait};
 
@@ -58,6 +59,15 @@ impl Chain {
 
 fn get(target: &str) -> Request {
     Request::get(target)
+}
+
+/// What opens a WebSocket (RFC 6455 §4.1).
+fn to_socket() -> Request {
+    get("/socket")
+        .header("Connection", "keep-alive, Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 }
 
 #[test]
@@ -322,11 +332,7 @@ fn bodies_stream_both_ways() {
 #[test]
 fn a_websocket_passes_and_carries_bytes_both_ways() {
     let chain = Chain::start();
-    let upgrade = get("/socket")
-        .header("Connection", "keep-alive, Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let upgrade = to_socket();
     chain.refused(&upgrade, 401);
     let mut connection = Connection::open(chain.front()).expect("it listens");
     let answer = connection
@@ -347,15 +353,52 @@ fn a_websocket_passes_and_carries_bytes_both_ways() {
 #[test]
 fn a_silent_websocket_is_closed() {
     let chain = Chain::with(Settings::hmac(), "idle_timeout = \"1s\"");
-    let upgrade = get("/socket")
-        .bearer(tokens::good())
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let upgrade = to_socket().bearer(tokens::good());
     let mut connection = Connection::open(chain.front()).expect("it listens");
     assert_eq!(connection.send(&upgrade).expect("an answer").status, 101);
     assert!(connection.read_to_end().expect("the end").is_empty());
+}
+
+#[test]
+fn s16_3_a_dripped_head_is_cut_off_and_slow_bodies_and_tunnels_are_not() {
+    let chain = Chain::with(Settings::hmac().server("header_timeout = \"1s\""), "");
+    let pause = || wait::pass(Duration::from_millis(700));
+    let mut connection = Connection::open(chain.front()).expect("it listens");
+    let first = connection.send(&get("/app").bearer(tokens::good()));
+    assert_eq!(first.expect("an answer").status, 200);
+    wait::pass(Duration::from_millis(1500));
+    let head = b"GET /app HTTP/1.1\r\nHost: a";
+    let is_cut = head.chunks(4).any(|bytes| {
+        pause();
+        connection.write(bytes).is_err()
+    });
+    let rest = connection.read_to_end();
+    assert!(is_cut || rest.is_ok_and(|rest| rest.is_empty()), "it hangs");
+
+    let mut connection = Connection::open(chain.front()).expect("it listens");
+    let head = format!(
+        "POST /a HTTP/1.1\r\nHost: app.example.com\r\nAuthorization: Bearer {}\r\nContent-Length: 4\r\n\r\n",
+        tokens::good()
+    );
+    for _ in 0..2 {
+        connection.write(head.as_bytes()).expect("it reads");
+        for byte in b"body" {
+            pause();
+            connection.write(&[*byte]).expect("it reads");
+        }
+        let answer = connection.read_response("POST").expect("an answer");
+        assert_eq!(answer.json()["body_length"], 4);
+        wait::pass(Duration::from_millis(1500));
+    }
+
+    let mut connection = Connection::open(chain.front()).expect("it listens");
+    let answer = connection.send(&to_socket().bearer(tokens::good()));
+    assert_eq!(answer.expect("an answer").status, 101);
+    for _ in 0..4 {
+        pause();
+        connection.write(b"x").expect("the tunnel is open");
+        assert_eq!(connection.read_exactly(1).expect("an echo"), b"x");
+    }
 }
 
 #[test]
@@ -468,7 +511,11 @@ fn an_application_that_is_away_is_502_and_a_slow_one_504_and_neither_is_a_refusa
     assert_eq!(json.json()["status"], 502);
     assert_eq!(json.header("X-Auth-User"), None);
     assert!(ask("text/html").text().contains("does not answer"));
-    assert_eq!(gate.reason(2), "upstream.unreachable");
+    let failures =
+        |gate: &Gate, reason: &str| metric(gate, "jwtgate_upstream_failures_total", &[reason]);
+    assert!(gate.wait_for_line("upstream.unreachable"));
+    assert_eq!(failures(&gate, "upstream.unreachable"), 2);
+    assert_eq!(metric(&gate, "jwtgate_decisions_total", &[]), 2);
     // Without a good token nobody learns whether there is an application.
     assert_eq!(get("/a").send(gate.listener("upstream")).status, 401);
     // One that accepts and says nothing.
@@ -480,7 +527,8 @@ fn an_application_that_is_away_is_502_and_a_slow_one_504_and_neither_is_a_refusa
         .bearer(tokens::good())
         .send(gate.listener("upstream"));
     assert_eq!(answer.status, 504);
-    assert_eq!(gate.reason(1), "upstream.timeout");
+    assert_eq!(failures(&gate, "upstream.timeout"), 1);
+    assert!(gate.records("refused").is_empty());
     drop(silent);
 }
 
@@ -598,6 +646,24 @@ fn faults_of_the_table_are_told_together() {
         panic!("it started")
     };
     assert!(exited.output.contains("needs no TLS"), "{}", exited.output);
+    for (listen, url) in [
+        ("127.0.0.1:18098", "http://127.0.0.1:18098"),
+        ("0.0.0.0:18098", "http://localhost:18098"),
+        ("[::1]:18098", "http://127.0.0.1:18098"),
+        ("App.internal:18098", "http://app.internal:18098"),
+        ("unix:/tmp/jwtgate-none.sock", "unix:/tmp/jwtgate-none.sock"),
+    ] {
+        let exited = Settings::hmac()
+            .table(&format!(
+                "[upstream]\nlisten = \"{listen}\"\nurl = \"{url}\""
+            ))
+            .try_start();
+        let Err(exited) = exited else {
+            panic!("{listen}: it started")
+        };
+        let output = exited.output;
+        assert!(output.contains("round in a circle"), "{listen}: {output}");
+    }
     assert!(
         exited.output.contains("upstream.listen"),
         "{}",

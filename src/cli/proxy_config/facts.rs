@@ -2,7 +2,9 @@
 
 use anyhow::bail;
 
-use crate::config::{Config, OneOrMany};
+use crate::cli::print;
+use crate::config::fault::any_stops;
+use crate::config::{Config, Fault, OneOrMany};
 use crate::gate::headers::Headers;
 use crate::server::listen::Address;
 
@@ -22,6 +24,8 @@ pub(super) struct Facts {
     pub(super) identity: Vec<String>,
     /// The header of the signed identity.
     pub(super) signed: String,
+    /// Whether it is filled.
+    pub(super) is_signed: bool,
     /// The headers that hold tokens.
     pub(super) tokens: Vec<String>,
     /// What the operator should know.
@@ -44,7 +48,8 @@ impl Facts {
                 bail!("{what}: expected HOST:PORT, found `{address}`");
             }
         }
-        let (headers, _) = Headers::compile(config);
+        let (headers, faults) = Headers::compile(config);
+        refuse(&faults)?;
         Ok(Self {
             gate,
             app: arguments.app.clone(),
@@ -56,10 +61,25 @@ impl Facts {
                 .header
                 .clone()
                 .unwrap_or_else(|| "X-Auth-Identity".to_owned()),
+            is_signed: config.signed_identity.header.is_some(),
             tokens: token_headers(config),
             notes,
         })
     }
+}
+
+/// Tells faults. With one that stops `serve` a file for other settings than the operator's own would be printed.
+///
+/// # Errors
+/// There is one.
+pub(super) fn refuse(faults: &[Fault]) -> anyhow::Result<()> {
+    for fault in faults {
+        print::say(format_args!("{fault}"));
+    }
+    if any_stops(faults) {
+        bail!("the configuration has faults; nothing is printed for others than your settings");
+    }
+    Ok(())
 }
 
 fn is_host_and_port(text: &str) -> bool {

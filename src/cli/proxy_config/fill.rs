@@ -16,11 +16,52 @@ const TOKEN: &str = "Authorization";
 
 /// The shipped text with these settings in it.
 pub(super) fn fill(text: &str, facts: &Facts) -> String {
-    let text = with_identity(text, facts);
+    let text = with_signed(text, facts);
+    let text = with_identity(&text, facts);
     let text = with_stripped(&text, facts);
     let text = with_tokens(&text, facts);
-    let text = respelled(&text, SIGNED, &facts.signed);
     with_addresses(&text, facts)
+}
+
+/// Replaces what stands on the left by what stands on the right, at each place the longest that fits, in one pass: what has been put in
+/// is not read again, whatever it holds.
+fn replaced(text: &str, pairs: &[(String, String)]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    let next = |rest: &str| {
+        let found = pairs
+            .iter()
+            .filter_map(|(from, to)| Some((rest.find(from)?, from.len(), to)));
+        found.min_by_key(|(place, length, _)| (*place, std::cmp::Reverse(*length)))
+    };
+    while let Some((place, length, to)) = next(rest) {
+        let (before, found) = rest.split_at(place);
+        filled.push_str(before);
+        filled.push_str(to);
+        rest = found.split_at(length).1;
+    }
+    filled + rest
+}
+
+/// The signed identity where nginx takes it from: of the others each does so by itself.
+fn with_signed(text: &str, facts: &Facts) -> String {
+    if !facts.is_signed {
+        return text.to_owned();
+    }
+    let pairs = [
+        (
+            "# With `[signed_identity]`: auth_request_set $auth_identity $upstream_http_x_auth_identity; and here $auth_identity.",
+            "auth_request_set $auth_identity $upstream_http_x_auth_identity;",
+        ),
+        (
+            "proxy_set_header X-Auth-Identity \"\";",
+            "proxy_set_header X-Auth-Identity $auth_identity;",
+        ),
+    ];
+    replaced(
+        text,
+        &pairs.map(|(from, to)| (from.to_owned(), to.to_owned())),
+    )
 }
 
 /// How a header name is written: as it is, as a variable, in short, escaped for a Lua pattern.
@@ -46,12 +87,9 @@ fn spellings(name: &str) -> Vec<String> {
     ]
 }
 
-fn respelled(text: &str, from: &str, to: &str) -> String {
-    if from.eq_ignore_ascii_case(to) {
-        return text.to_owned();
-    }
-    let pairs = spellings(from).into_iter().zip(spellings(to));
-    pairs.fold(text.to_owned(), |text, (from, to)| text.replace(&from, &to))
+/// Every spelling of a name, beside that of another.
+fn respelled(from: &str, to: &str) -> Vec<(String, String)> {
+    spellings(from).into_iter().zip(spellings(to)).collect()
 }
 
 /// A line with a place where the header name stood, and blanks that only aligned it taken for one.
@@ -72,8 +110,12 @@ fn with_identity(text: &str, facts: &Facts) -> String {
             let mut own = facts.identity.iter();
             own.any(|one| one.eq_ignore_ascii_case(name))
         });
+    let mut signed = Vec::new();
+    if !facts.signed.eq_ignore_ascii_case(SIGNED) {
+        signed = respelled(SIGNED, &facts.signed);
+    }
     if is_shipped {
-        return text.to_owned();
+        return replaced(text, &signed);
     }
     let lines: Vec<&str> = text.lines().collect();
     let mut filled = Vec::new();
@@ -86,34 +128,33 @@ fn with_identity(text: &str, facts: &Facts) -> String {
         });
         if of_three.is_some() {
             let named = facts.identity.iter();
-            filled.extend(named.map(|name| respelled(line, SHIPPED[0], name)));
+            filled.extend(named.map(|name| replaced(line, &respelled(SHIPPED[0], name))));
             rest = behind.get(2..).unwrap_or_default();
         } else {
-            filled.push(side_by_side(line, facts));
+            let mut pairs = signed.clone();
+            pairs.extend(lists(facts));
+            filled.push(replaced(line, &pairs));
             rest = behind;
         }
     }
     filled.join("\n") + "\n"
 }
 
-/// The three names on one line, as a list.
-fn side_by_side(line: &str, facts: &Facts) -> String {
-    for quote in ["", "\""] {
-        for comma in [" ", ", "] {
-            let list = |names: &[String]| {
-                let names: Vec<_> = names
-                    .iter()
-                    .map(|name| format!("{quote}{name}{quote}"))
-                    .collect();
-                names.join(comma)
-            };
-            let shipped = list(&SHIPPED.map(str::to_owned));
-            if line.contains(&shipped) {
-                return line.replace(&shipped, &list(&facts.identity));
-            }
-        }
-    }
-    line.to_owned()
+/// The three names side by side, in each form, beside the names at hand.
+fn lists(facts: &Facts) -> impl Iterator<Item = (String, String)> {
+    let forms = ["", "\""]
+        .into_iter()
+        .flat_map(|quote| [" ", ", "].map(|comma| (quote, comma)));
+    forms.map(|(quote, comma)| {
+        let list = |names: &[String]| {
+            let names: Vec<_> = names
+                .iter()
+                .map(|name| format!("{quote}{name}{quote}"))
+                .collect();
+            names.join(comma)
+        };
+        (list(&SHIPPED.map(str::to_owned)), list(&facts.identity))
+    })
 }
 
 /// Where all that begins with `X-Auth-` is taken from clients, names that begin otherwise are named; where names are listed, the shipped
@@ -213,39 +254,59 @@ fn with_tokens(text: &str, facts: &Facts) -> String {
             continue;
         }
         for name in &facts.tokens {
-            let (lower, under) = (
-                name.to_ascii_lowercase(),
-                name.to_ascii_lowercase().replace('-', "_"),
-            );
-            filled.push(
-                line.replace("$http_authorization", &format!("$http_{under}"))
-                    .replace(TOKEN, name)
-                    .replace("authorization", &lower),
-            );
+            let lower = name.to_ascii_lowercase();
+            let pairs = [
+                (
+                    "$http_authorization".to_owned(),
+                    format!("$http_{}", lower.replace('-', "_")),
+                ),
+                (TOKEN.to_owned(), name.clone()),
+                (TOKEN.to_ascii_lowercase(), lower),
+            ];
+            filled.push(replaced(line, &pairs));
         }
     }
     filled.join("\n") + "\n"
 }
 
 fn with_addresses(text: &str, facts: &Facts) -> String {
-    let envoy = |address: &str| {
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        format!("address: {host}, port_value: {port}")
-    };
-    let mut text = text.to_owned();
-    for shipped in ["127.0.0.1:8080", "127.0.0.1:9001", "127.0.0.1:9002"] {
-        text = text
-            .replace(shipped, &facts.gate)
-            .replace(&envoy(shipped), &envoy(&facts.gate));
-    }
     let listen = facts.listen;
-    text.replace("127.0.0.1:3000", &facts.app)
-        .replace(&envoy("127.0.0.1:3000"), &envoy(&facts.app))
-        .replace("listen 8000;", &format!("listen {listen};"))
-        .replace("bind :8000", &format!("bind :{listen}"))
-        .replace("\":8000\"", &format!("\":{listen}\""))
-        .replace("\n:8000 {", &format!("\n:{listen} {{"))
-        .replace("Listen     8000", &format!("Listen     {listen}"))
-        .replace(&envoy("0.0.0.0:8000"), &envoy(&format!("0.0.0.0:{listen}")))
-        .replace("app.example.com", &facts.host)
+    let mut pairs = vec![
+        ("listen 8000;".to_owned(), format!("listen {listen};")),
+        ("bind :8000".to_owned(), format!("bind :{listen}")),
+        ("\":8000\"".to_owned(), format!("\":{listen}\"")),
+        ("\n:8000 {".to_owned(), format!("\n:{listen} {{")),
+        ("Listen     8000".to_owned(), format!("Listen     {listen}")),
+        (
+            in_envoy("0.0.0.0:8000"),
+            in_envoy(&format!("0.0.0.0:{listen}")),
+        ),
+        ("app.example.com".to_owned(), facts.host.clone()),
+    ];
+    let gates = ["127.0.0.1:8080", "127.0.0.1:9001", "127.0.0.1:9002"];
+    let both = gates.map(|gate| (gate, &facts.gate));
+    for (shipped, own) in both.into_iter().chain([("127.0.0.1:3000", &facts.app)]) {
+        pairs.push((shipped.to_owned(), own.clone()));
+        pairs.push((in_envoy(shipped), in_envoy(own)));
+    }
+    for (cluster, own) in [("jwtgate", &facts.gate), ("app", &facts.app)] {
+        let of_type = |kind: &str| format!("- name: {cluster}\n      type: {kind}");
+        if !is_ip_and_port(own) {
+            pairs.push((of_type("STATIC"), of_type("STRICT_DNS")));
+        }
+    }
+    replaced(text, &pairs)
+}
+
+fn in_envoy(address: &str) -> String {
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+    let host = host.trim_matches(['[', ']']);
+    // Its colons would end the value in YAML.
+    let quote = if host.contains(':') { "\"" } else { "" };
+    format!("address: {quote}{host}{quote}, port_value: {port}")
+}
+
+fn is_ip_and_port(address: &str) -> bool {
+    let parsed: Result<std::net::SocketAddr, _> = address.parse();
+    parsed.is_ok()
 }

@@ -1,10 +1,12 @@
 //! Who comes through without a token.
 
-use super::{Found, Tried, names, shut};
+use super::{Found, SHOW, Tried, names, shut};
 use crate::doctor::Plan;
 use crate::doctor::client::Ask;
-use crate::doctor::finding::Id;
+use crate::doctor::finding::{Id, Verdict};
 use crate::doctor::scene::Scene;
+use crate::doctor::sight::Reach;
+use crate::doctor::wire::values as values_of;
 
 /// Some gates let these pass unasked (CVE-2026-34457).
 const HEALTH_CHECKERS: [&str; 4] = [
@@ -47,10 +49,9 @@ pub(super) async fn probe(scene: &Scene, plan: &Plan) -> Found {
         .line("Sec-WebSocket-Version", "13")
         .line("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
     let socket = [tried(scene, "", socket).await];
-    let forged = names::plain(&names::identity(plan))
-        .into_iter()
-        .chain(names::others(&[]));
-    let forged = forged.fold(scene.get(), |ask, (name, value)| ask.line(name, value));
+    let mut forged = names::plain(&names::identity(plan));
+    forged.extend(names::others(&[]));
+    let forged = scene.get().lines(&forged.concat());
     let forged = [tried(scene, "", forged).await];
     vec![
         (Id::AccessNoToken, shut(&bare)),
@@ -60,7 +61,48 @@ pub(super) async fn probe(scene: &Scene, plan: &Plan) -> Found {
         (Id::AccessUserAgent, shut(&checkers)),
         (Id::AccessWebSocket, shut(&socket)),
         (Id::AccessForgedIdentity, shut(&forged)),
+        (Id::AccessUpgrade, upgrade(scene).await),
     ]
+}
+
+/// The ways to ask for HTTP/2 (RFC 7540 §3.2), alone and beside what proxies let through.
+const UPGRADES: [&[&str]; 4] = [
+    &["h2c"],
+    &["websocket, h2c"],
+    &["h2c", "websocket"],
+    &["websocket", "h2c"],
+];
+
+/// What an application is asked that takes HTTP/2 by an upgrade.
+async fn upgrade(scene: &Scene) -> Verdict {
+    let mut is_seen = false;
+    for values in UPGRADES {
+        let plain = scene
+            .get()
+            .line("Connection", "Upgrade, HTTP2-Settings")
+            .line("HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA");
+        let ask = values
+            .iter()
+            .fold(plain, |ask, value| ask.line("Upgrade", *value));
+        let sight = scene.good(ask).await;
+        let lines = sight.lines();
+        let holds = |name, word| {
+            let mut values = values_of(&lines, name);
+            values.any(|value| value.to_ascii_lowercase().contains(word))
+        };
+        let answers = sight.values("upgrade").any(|value| value.contains("h2c"));
+        let switches = sight.status() == 101 && answers;
+        if switches || (holds("upgrade", "h2c") && holds("connection", "upgrade")) {
+            let asked = values.join("` and `Upgrade: ");
+            return Verdict::Hole(format!("`Upgrade: {asked}` reaches the application"));
+        }
+        is_seen |= !lines.is_empty() || sight.reach() == Reach::No;
+    }
+    if is_seen {
+        Verdict::Closed("none reaches the application".to_owned())
+    } else {
+        Verdict::Unknown(format!("the page does not show its headers; {SHOW}"))
+    }
 }
 
 async fn tried(scene: &Scene, what: &str, ask: Ask) -> Tried {

@@ -1,5 +1,7 @@
 //! What clients claim about their own requests, in the headers of proxies.
 
+use super::names::Lines;
+use super::refusal::return_address;
 use super::{Found, SHOW, forged, names};
 use crate::doctor::Plan;
 use crate::doctor::canary::{address, canary};
@@ -10,29 +12,32 @@ use crate::doctor::sight::{Reach, Sight, View};
 use crate::doctor::stage::contract::Judged;
 use crate::doctor::wire::values;
 
-type Lines = Vec<(String, String)>;
-
 pub(super) async fn probe(scene: &Scene, plan: &Plan) -> Found {
     let claims = Claims::new(plan);
     let before = scene.good(scene.get()).await;
     let mut seen = Vec::new();
     for group in &claims.groups {
-        seen.push((group, scene.good(with(scene.get(), &group.plain)).await));
+        seen.push((group, scene.good(scene.get().lines(&group.plain)).await));
     }
     let spelled: Lines = claims.groups.iter().flat_map(Group::spelled).collect();
     // Whether it passes is another matter: a proxy may well refuse such names.
-    let spelled = scene.good(with(scene.get(), &spelled)).await;
-    let elsewhere = match &plan.denied {
-        Some(path) => elsewhere(scene, path).await,
-        None => None,
+    let spelled = scene.good(scene.get().lines(&spelled)).await;
+    let decision = match (decision(&before, &seen, &claims), &plan.denied) {
+        // Behind a running gate only a change of its decision is seen.
+        (Verdict::Closed(_), Some(path)) if !scene.is_bench() => elsewhere(scene, path).await,
+        (Verdict::Closed(_), None) if !scene.is_bench() => Verdict::Unknown(
+            "what passes passes all the same; --denied PATH, which the token may not open, shows more, and --gate all"
+                .to_owned(),
+        ),
+        (told, _) => told,
     };
     let mut found: Found = seen
         .iter()
         .map(|(group, sight)| (group.id, believed(group, &before, sight, &spelled)))
         .collect();
-    let decision = elsewhere.unwrap_or_else(|| decision(&before, &seen, &claims));
     found.push((Id::ClaimsDecision, decision));
-    found.push((Id::ClaimsReturnAddress, way_back(scene, &claims).await));
+    let way = way_in(scene, &claims, &plan.retpath_param).await;
+    found.push((Id::ClaimsReturnAddress, way));
     found
 }
 
@@ -88,8 +93,10 @@ impl Claims {
                 Group::new(Id::ClaimsPlace, &places, host)
                     .and("X-Forwarded-Port", PORT.to_owned())
                     .and("X-Forwarded-Proto", scheme.to_owned()),
-                Group::new(Id::ClaimsUrl, &names::URLS, || format!("/{}", canary())),
-                Group::new(Id::ClaimsMethod, &names::METHODS, || {
+                Group::new(Id::ClaimsUrl, &names::URL_HEADERS, || {
+                    format!("/{}", canary())
+                }),
+                Group::new(Id::ClaimsMethod, &names::METHOD_HEADERS, || {
                     canary().to_ascii_uppercase()
                 }),
             ],
@@ -128,11 +135,6 @@ fn believed(group: &Group, before: &Sight, sight: &Sight, spelled: &Sight) -> Ve
 /// A port that no request of a test names.
 const PORT: &str = "64321";
 
-fn with(ask: Ask, lines: &[(String, String)]) -> Ask {
-    let lines = lines.iter();
-    lines.fold(ask, |ask, (name, value)| ask.line(name, value))
-}
-
 /// What is claimed changes neither whether the request passes nor which one is judged.
 fn decision(before: &Sight, seen: &[(&Group, Sight)], claims: &Claims) -> Verdict {
     for (group, sight) in seen {
@@ -166,9 +168,9 @@ fn decision(before: &Sight, seen: &[(&Group, Sight)], claims: &Claims) -> Verdic
 }
 
 /// A path that is denied, claimed to be the one that is not, and the other way around.
-async fn elsewhere(scene: &Scene, denied: &str) -> Option<Verdict> {
+async fn elsewhere(scene: &Scene, denied: &str) -> Verdict {
     let claiming = |ask: Ask, target: &str| {
-        names::URLS.iter().fold(ask, |ask, name| {
+        names::URL_HEADERS.iter().fold(ask, |ask, name| {
             let is_url = name.ends_with("-URL");
             let origin = if is_url { scene.origin() } else { "" };
             ask.line(*name, format!("{origin}{target}"))
@@ -176,22 +178,60 @@ async fn elsewhere(scene: &Scene, denied: &str) -> Option<Verdict> {
     };
     let control = scene.good(Ask::get(denied)).await;
     if control.reach() != Reach::No {
-        return None;
+        let told = control.told();
+        return Verdict::Unknown(format!(
+            "`{denied}` is not denied ({told}): see `path.denied`"
+        ));
     }
     let forged = claiming(Ask::get(denied), scene.target());
     if scene.good(forged).await.reach() == Reach::Yes {
-        return Some(Verdict::Hole(format!(
+        return Verdict::Hole(format!(
             "`{denied}` opens when the client says that it means `{}`",
             scene.target()
-        )));
+        ));
     }
     let forged = scene.good(claiming(scene.get(), denied)).await;
-    (forged.reach() == Reach::No).then(|| {
-        Verdict::Hole(format!(
+    if forged.reach() == Reach::No {
+        return Verdict::Hole(format!(
             "what passes is refused ({}) when the client says that it means `{denied}`",
             forged.told()
-        ))
-    })
+        ));
+    }
+    Verdict::Closed(
+        "what is denied stays denied, and what passes passes (told of paths; of hosts and methods by --gate)"
+            .to_owned(),
+    )
+}
+
+/// What a proxy says of a request, named in `Connection`: one that removes it after it was added (CVE-2024-45410) has another request
+/// judged, or lets the application believe another one. `None`: it stays.
+pub(super) async fn taken_away(scene: &Scene) -> Option<Verdict> {
+    const NAMED: &str = "X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Uri, X-Forwarded-Method, X-Original-URL, X-Original-Method, X-Real-IP";
+    let before = scene.good(scene.get()).await;
+    for named in [
+        NAMED.to_owned(),
+        format!("close, {}", NAMED.to_ascii_lowercase()),
+    ] {
+        let sight = scene.good(scene.get().line("Connection", named)).await;
+        if let Some(what) = judged_otherwise(&before, &sight) {
+            return Some(Verdict::Hole(format!(
+                "jwtgate is told another {what} when Connection names X-Forwarded-*"
+            )));
+        }
+        if before.reach() != Reach::Yes || sight.reach() != Reach::Yes {
+            continue;
+        }
+        let (had, has) = (before.lines(), sight.lines());
+        let is_lost = |name: &&str| {
+            values(&had, name).next().is_some() && values(&has, name).next().is_none()
+        };
+        if let Some(name) = NAMED.split(", ").find(is_lost) {
+            return Some(Verdict::Hole(format!(
+                "{name} does not reach the application when Connection names it"
+            )));
+        }
+    }
+    None
 }
 
 fn judged_otherwise(before: &Sight, sight: &Sight) -> Option<&'static str> {
@@ -229,14 +269,11 @@ fn believes_scheme(before: &Sight, sight: &Sight, scheme: &str) -> bool {
     holds(sight) && !holds(before)
 }
 
-async fn way_back(scene: &Scene, claims: &Claims) -> Verdict {
+/// Where people are sent who say that they mean another page.
+async fn way_in(scene: &Scene, claims: &Claims, param: &str) -> Verdict {
     let before = scene.ask(scene.get().page_load()).await;
-    let ask = claims
-        .all()
-        .fold(scene.get().page_load(), |ask, (name, value)| {
-            ask.line(name, value)
-        });
-    let after = scene.ask(ask).await;
+    let all: Lines = claims.all().cloned().collect();
+    let after = scene.ask(scene.get().page_load().lines(&all)).await;
     let location = |sight: &Sight| sight.values("location").next().map(str::to_owned);
     match (location(&before), location(&after)) {
         (None, None) => Verdict::Closed(format!("there is no redirect ({})", after.told())),
@@ -244,7 +281,7 @@ async fn way_back(scene: &Scene, claims: &Claims) -> Verdict {
             Verdict::Closed("it stays as it is".to_owned())
         }
         (Some(before), Some(after))
-            if !is_forged(&after, claims) && !leads_elsewhere(&before, &after) =>
+            if !is_forged(&after, claims) && !leads_elsewhere(&before, &after, param) =>
         {
             Verdict::Closed("it leads to the same place".to_owned())
         }
@@ -265,14 +302,8 @@ fn is_forged(location: &str, claims: &Claims) -> bool {
 }
 
 /// A redirect may hold something new each time, such as a state; the return address may not.
-fn leads_elsewhere(before: &str, after: &str) -> bool {
-    let address = |location: &str| {
-        let (_, query) = location.split_once('?').unwrap_or_default();
-        query
-            .split('&')
-            .find(|pair| pair.contains("=http"))
-            .map(str::to_owned)
-    };
+fn leads_elsewhere(before: &str, after: &str, param: &str) -> bool {
+    let address = |location: &str| return_address(location, param);
     let path = |location: &str| location.split('?').next().unwrap_or_default().to_owned();
     address(before) != address(after) || path(before) != path(after)
 }

@@ -19,16 +19,17 @@ pub(super) async fn probe(scene: &mut Scene, plan: &Plan) -> Result<Found, Troub
             "--stop and --start name the commands that stop jwtgate and start it again".to_owned(),
         ),
         Some(commands) => {
-            let stopped = Stopped::stop(commands).await?;
+            let stopped = Stopped::stop(commands, &plan.restarted).await?;
             let tries = everybody(scene).await;
-            let started = stopped.start();
+            let started = stopped.start().await;
             if let Err(error) = started {
                 return Err(Trouble::StaysDown(format!(
                     "`{}` failed ({error}): jwtgate may still be stopped",
                     commands.start
                 )));
             }
-            if !scene.recovers().await {
+            let down: Vec<_> = tries.iter().map(|tried| tried.sight.status()).collect();
+            if !scene.recovers(&down).await {
                 return Err(Trouble::StaysDown(format!(
                     "`{}` was run, and the page does not open again",
                     commands.start
@@ -156,11 +157,16 @@ async fn absent(scene: &mut Scene, plan: &Plan) -> Result<Verdict, Trouble> {
     let mut verdict = Verdict::Closed(String::new());
     for words in NAMELESS {
         scene.behave(Conduct::Words(words)).await?;
-        let sent = names::plain(&own);
-        let ask = sent
-            .iter()
-            .fold(scene.get(), |ask, (name, value)| ask.line(name, value));
-        let sight = scene.good(ask).await;
+        let sent = names::plain(&own).concat();
+        let sight = scene.good(scene.get().lines(&sent)).await;
+        let is_refused = match sight.view {
+            View::Own => sight.arrived.is_empty(),
+            View::Echo | View::Mirror | View::Blind => sight.reach() == Reach::No,
+        };
+        if is_refused {
+            verdict = Verdict::Closed(format!("the request is refused ({})", sight.told()));
+            continue;
+        }
         let found = super::forged(&sight, &sent);
         if !matches!(found, Verdict::Closed(_)) {
             return Ok(found);

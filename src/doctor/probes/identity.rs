@@ -1,29 +1,26 @@
 //! Identity headers: the real ones arrive, and no others.
 
-use super::{Found, SHOW, forged, names, some};
-use crate::doctor::client::Ask;
+use super::names::Lines;
+use super::{Found, SHOW, claims, forged, names, some};
+use crate::doctor::Plan;
 use crate::doctor::finding::{Id, Verdict};
 use crate::doctor::scene::Scene;
 use crate::doctor::sight::{Reach, Sight, View};
 use crate::doctor::wire::values;
-use crate::doctor::{Plan, USUAL_NAMES};
-
-type Lines = Vec<(String, String)>;
 
 pub(super) async fn probe(scene: &Scene, plan: &Plan) -> Found {
     let own = names::identity(plan);
-    let same = tried(scene, names::plain(&own)).await;
-    let underscored = tried(scene, names::underscored(&own)).await;
-    let separated = tried(scene, names::separated(&own)).await;
-    let others = tried(scene, names::others(&own)).await;
-    let spelled = tried(scene, names::others_spelled(&own)).await;
-    let others = match (others, spelled) {
-        (open @ Verdict::Hole(_), _) => open,
-        (_, Verdict::Hole(how)) if how.contains('_') => {
-            Verdict::Spelled(Id::IdentityUnderscore, how)
-        }
-        (_, Verdict::Hole(how)) => Verdict::Spelled(Id::IdentitySeparator, how),
-        (first, _) => first,
+    let same = tried(scene, &names::plain(&own)).await;
+    let underscored = tried(scene, &names::underscored(&own)).await;
+    let separated = tried(scene, &names::separated(&own)).await;
+    let others = tried(scene, &names::others(&own)).await;
+    let others_underscored = tried(scene, &names::others_spelled(&own, '_')).await;
+    let others_separated = tried(scene, &names::others_spelled(&own, '.')).await;
+    let others = match (others, others_underscored, others_separated) {
+        (open @ Verdict::Hole(_), _, _) => open,
+        (_, Verdict::Hole(how), _) => Verdict::Spelled(Id::IdentityUnderscore, how),
+        (_, _, Verdict::Hole(how)) => Verdict::Spelled(Id::IdentitySeparator, how),
+        (first, _, _) => first,
     };
     vec![
         (Id::IdentityArrives, arrives(scene, plan)),
@@ -36,10 +33,26 @@ pub(super) async fn probe(scene: &Scene, plan: &Plan) -> Found {
     ]
 }
 
-async fn tried(scene: &Scene, sent: Lines) -> Verdict {
-    let ask = with(scene.get(), &sent);
-    let sight = scene.good(ask).await;
-    let verdict = forged(&sight, &sent);
+/// All of them at once, and group by group where that is refused: one name that is refused must not hide another that passes.
+async fn tried(scene: &Scene, groups: &[Lines]) -> Verdict {
+    let all = groups.concat();
+    let sight = scene.good(scene.get().lines(&all)).await;
+    let verdict = arrived(scene, &sight, &all);
+    if sight.reach() == Reach::Yes || groups.len() < 2 {
+        return verdict;
+    }
+    for group in groups {
+        let sight = scene.good(scene.get().lines(group)).await;
+        let verdict = arrived(scene, &sight, group);
+        if !matches!(verdict, Verdict::Closed(_)) {
+            return verdict;
+        }
+    }
+    Verdict::Closed("none of them reaches the application; all at once are refused".to_owned())
+}
+
+fn arrived(scene: &Scene, sight: &Sight, sent: &Lines) -> Verdict {
+    let verdict = forged(sight, sent);
     let is_replaced = sight.reach() == Reach::Yes && !sight.has_exactly(scene.real());
     if is_replaced && matches!(verdict, Verdict::Closed(_)) {
         return Verdict::Hole(
@@ -47,11 +60,6 @@ async fn tried(scene: &Scene, sent: Lines) -> Verdict {
         );
     }
     verdict
-}
-
-fn with(ask: Ask, lines: &[(String, String)]) -> Ask {
-    let lines = lines.iter();
-    lines.fold(ask, |ask, (name, value)| ask.line(name, value))
 }
 
 fn arrives(scene: &Scene, plan: &Plan) -> Verdict {
@@ -77,13 +85,14 @@ fn arrives(scene: &Scene, plan: &Plan) -> Verdict {
         };
     }
     let found: Vec<_> = scene.real().iter().map(|(name, _)| name.as_str()).collect();
-    match (found.is_empty(), plan.knows_identity) {
-        (false, _) => Verdict::Closed(format!("arrives: {}", some(&found))),
-        (true, true) => {
-            Verdict::Hole("none of those that the configuration names arrives".to_owned())
-        }
-        (true, false) => Verdict::Unknown(format!(
-            "none of {USUAL_NAMES} arrives; --config or --identity tells which ones you use"
+    let must = plan.must_arrive.iter().map(String::as_str);
+    let missing: Vec<_> = must.filter(|name| !found.contains(name)).collect();
+    match (missing.is_empty(), plan.knows_identity) {
+        (true, _) => Verdict::Closed(format!("arrives: {}", some(&found))),
+        (false, true) => Verdict::Hole(format!("does not arrive: {}", some(&missing))),
+        (false, false) => Verdict::Unknown(format!(
+            "{} does not arrive; --config or --identity tells which ones you use",
+            some(&missing)
         )),
     }
 }
@@ -117,7 +126,10 @@ async fn connection(scene: &Scene, own: &[String]) -> Verdict {
         }
         "the real ones arrive all the same".clone_into(&mut closed);
     }
-    Verdict::Closed(closed)
+    match claims::taken_away(scene).await {
+        Some(hole) => hole,
+        None => Verdict::Closed(closed),
+    }
 }
 
 async fn leak(scene: &Scene, own: &[String]) -> Verdict {

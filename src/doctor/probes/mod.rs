@@ -9,6 +9,7 @@ mod paths;
 mod refusal;
 mod sizes;
 
+use super::client::NoAnswer;
 use super::finding::{Finding, Id, Verdict, Where};
 use super::scene::Scene;
 use super::sight::{Reach, Sight};
@@ -21,9 +22,12 @@ type Found = Vec<(Id, Verdict)>;
 pub(super) async fn all(scene: &mut Scene, plan: &Plan) -> Result<Vec<Finding>, Trouble> {
     let mut found = access::probe(scene, plan).await;
     found.extend(refusal::probe(scene, plan).await);
-    found.extend(identity::probe(scene, plan).await);
-    found.extend(claims::probe(scene, plan).await);
-    found.extend(paths::probe(scene, plan).await);
+    let with_token = identity::probe(scene, plan).await;
+    found.extend(while_it_opens(scene, with_token).await);
+    let with_token = claims::probe(scene, plan).await;
+    found.extend(while_it_opens(scene, with_token).await);
+    let with_token = paths::probe(scene, plan).await;
+    found.extend(while_it_opens(scene, with_token).await);
     found.extend(sizes::probe(scene).await);
     found.extend(failures::probe(scene, plan).await?);
     let is_bench = scene.is_bench();
@@ -41,6 +45,23 @@ pub(super) async fn all(scene: &mut Scene, plan: &Plan) -> Result<Vec<Finding>, 
             Some(Finding { id, verdict })
         })
         .collect())
+}
+
+/// What was refused tells nothing once the token is refused too: it has expired, or the proxy was asked too often.
+async fn while_it_opens(scene: &Scene, found: Found) -> Found {
+    let sight = scene.good(scene.get()).await;
+    if sight.reach() == Reach::Yes {
+        return found;
+    }
+    let why = format!(
+        "the token no longer opens the page ({}): give one that lives longer, or ask less often",
+        sight.told()
+    );
+    let unless_closed = |(id, verdict)| match verdict {
+        Verdict::Closed(_) => (id, Verdict::Unknown(why.clone())),
+        other => (id, other),
+    };
+    found.into_iter().map(unless_closed).collect()
 }
 
 /// A request and what was seen of it, with a word for it.
@@ -63,8 +84,14 @@ fn shut(tries: &[Tried]) -> Verdict {
         return Verdict::Hole(format!("comes through: {open}"));
     }
     if let Some(unclear) = which(Reach::Unclear) {
+        let is_late = |tried: &Tried| matches!(tried.sight.answer, Err(NoAnswer::InTime(_)));
+        let hint = if tries.iter().any(is_late) {
+            "what comes later is not seen; raise --patience"
+        } else {
+            SHOW
+        };
         return Verdict::Unknown(format!(
-            "{unclear}: the page does not show whether the application was reached; {SHOW}"
+            "{unclear}: it is not seen whether the application was reached; {hint}"
         ));
     }
     if tries.len() <= FEW {
@@ -96,10 +123,11 @@ fn told(tried: &Tried) -> String {
 fn forged(sight: &Sight, sent: &[(String, String)]) -> Verdict {
     match sight.reach() {
         Reach::Yes => {}
-        Reach::No => {
+        Reach::No if sight.status() < 500 => {
             return Verdict::Closed(format!("the request is refused ({})", sight.told()));
         }
-        Reach::Unclear => {
+        // Errors may be of the moment.
+        Reach::No | Reach::Unclear => {
             return Verdict::Unknown(format!(
                 "{}: the application may not have been reached",
                 sight.told()

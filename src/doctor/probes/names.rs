@@ -4,20 +4,26 @@ use crate::doctor::canary::canary;
 use crate::doctor::{Plan, USUAL};
 
 /// Names that applications believe from other gates.
-const OTHER_GATES: [&str; 17] = [
+const OTHER_GATES: [&str; 23] = [
     "Remote-User",
     "Remote-Name",
     "Remote-Email",
     "Remote-Groups",
     "X-Remote-User",
+    "X-Remote-Name",
+    "X-Remote-Email",
+    "X-Remote-Group",
+    "X-Remote-Groups",
     "X-Forwarded-User",
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
     "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Access-Token",
     "X-Auth-Request-User",
     "X-Auth-Request-Email",
     "X-Auth-Request-Groups",
     "X-Auth-Request-Preferred-Username",
+    "X-Auth-Request-Access-Token",
     // jwtgate's own, where the configuration names others.
     "X-Auth-User",
     "X-Auth-Email",
@@ -29,9 +35,10 @@ const OTHER_GATES: [&str; 17] = [
 const SEPARATORS: &str = ".!#$%&'*+^`|~";
 
 /// Names that say which path is meant.
-pub(super) const URLS: [&str; 6] = [
+pub(super) const URL_HEADERS: [&str; 7] = [
     "X-Original-URL",
     "X-Original-URI",
+    "X-Original-Host",
     "X-Rewrite-URL",
     "X-Forwarded-Uri",
     "X-Forwarded-Path",
@@ -39,7 +46,7 @@ pub(super) const URLS: [&str; 6] = [
 ];
 
 /// Names that say which method is meant.
-pub(super) const METHODS: [&str; 5] = [
+pub(super) const METHOD_HEADERS: [&str; 5] = [
     "X-HTTP-Method",
     "X-HTTP-Method-Override",
     "X-Method-Override",
@@ -49,6 +56,8 @@ pub(super) const METHODS: [&str; 5] = [
 
 /// A line with a value of its own.
 type Line = (String, String);
+/// Several.
+pub(super) type Lines = Vec<Line>;
 
 fn line(name: impl Into<String>) -> Line {
     (name.into(), canary())
@@ -66,56 +75,55 @@ pub(super) fn identity(plan: &Plan) -> Vec<String> {
     names
 }
 
-/// As it is, in small and capital letters, and twice with nothing in between.
-pub(super) fn plain(names: &[String]) -> Vec<Line> {
-    let spellings = names.iter().flat_map(|name| {
-        [
+/// As it is, in small and capital letters, and twice with nothing in between. A group for each name.
+pub(super) fn plain(names: &[String]) -> Vec<Lines> {
+    let spellings = |name: &String| {
+        vec![
             line(name),
             (name.clone(), String::new()),
             line(name),
             line(name.to_ascii_lowercase()),
             line(name.to_ascii_uppercase()),
         ]
-    });
-    spellings.collect()
+    };
+    names.iter().map(spellings).collect()
 }
 
-/// With underscores, all or one.
-pub(super) fn underscored(names: &[String]) -> Vec<Line> {
-    let spellings = names.iter().flat_map(|name| {
-        [
+/// With underscores, all or one. A group for each name.
+pub(super) fn underscored(names: &[String]) -> Vec<Lines> {
+    let spellings = |name: &String| {
+        vec![
             line(name.replace('-', "_")),
             line(name.to_ascii_lowercase().replace('-', "_")),
             line(name.replacen('-', "_", 1)),
             line(last_replaced(name, '_')),
         ]
-    });
-    spellings.collect()
+    };
+    names.iter().map(spellings).collect()
 }
 
-/// With every other sign.
-pub(super) fn separated(names: &[String]) -> Vec<Line> {
-    let all = names.iter().flat_map(|name| {
-        let signs = SEPARATORS.chars();
-        signs.map(|sign| line(name.replace('-', &sign.to_string())))
-    });
-    let signs = SEPARATORS.chars();
-    let mixed = names
-        .first()
-        .into_iter()
-        .flat_map(|name| signs.clone().map(|sign| line(last_replaced(name, sign))));
-    all.chain(mixed).collect()
+/// With every other sign. A group for each sign.
+pub(super) fn separated(names: &[String]) -> Vec<Lines> {
+    let spellings = |sign: char| {
+        let whole = names
+            .iter()
+            .map(|name| line(name.replace('-', &sign.to_string())));
+        let mixed = names.first().map(|name| line(last_replaced(name, sign)));
+        whole.chain(mixed).collect()
+    };
+    SEPARATORS.chars().map(spellings).collect()
 }
 
-/// Those of other gates, as they are.
-pub(super) fn others(own: &[String]) -> Vec<Line> {
-    other_names(own).map(line).collect()
+/// Those of other gates, as they are. A group for each name.
+pub(super) fn others(own: &[String]) -> Vec<Lines> {
+    other_names(own).map(|name| vec![line(name)]).collect()
 }
 
-/// Those of other gates, spelled otherwise.
-pub(super) fn others_spelled(own: &[String]) -> Vec<Line> {
+/// Those of other gates, with a sign in place of hyphens.
+pub(super) fn others_spelled(own: &[String], sign: char) -> Vec<Lines> {
+    let sign = sign.to_string();
     other_names(own)
-        .flat_map(|name| [line(name.replace('-', "_")), line(name.replace('-', "."))])
+        .map(|name| vec![line(name.replace('-', &sign))])
         .collect()
 }
 
@@ -139,7 +147,8 @@ mod tests {
     #[test]
     fn names_are_forged_in_every_spelling_each_with_a_value_of_its_own() {
         let names = ["X-Auth-User".to_owned()];
-        let spelled = |lines: Vec<Line>| -> Vec<String> {
+        let spelled = |groups: Vec<Lines>| -> Vec<String> {
+            let lines = groups.concat();
             let mut values: Vec<_> = lines
                 .iter()
                 .map(|line| &line.1)
@@ -179,6 +188,6 @@ mod tests {
         // Proxies take about 100 lines.
         let four: Vec<_> = (0..4).map(|at| format!("X-Auth-Name{at}")).collect();
         assert!(spelled(super::separated(&four)).len() <= 80);
-        assert!(spelled(others_spelled(&names)).len() <= 80);
+        assert!(spelled(others_spelled(&names, '_')).len() <= 80);
     }
 }

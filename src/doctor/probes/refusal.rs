@@ -77,7 +77,7 @@ fn way_back(page: &Sight, plan: &Plan) -> Verdict {
         return Verdict::Unknown(format!("there is no redirect ({})", page.told()));
     };
     let wanted = plan.url.as_str();
-    match return_address(location) {
+    match return_address(location, &plan.retpath_param) {
         None => Verdict::Unknown("the redirect names no address to come back to".to_owned()),
         Some(address) if is_same(&address, wanted) => {
             Verdict::Closed("the URL that was asked for".to_owned())
@@ -86,14 +86,18 @@ fn way_back(page: &Sight, plan: &Plan) -> Verdict {
     }
 }
 
-/// The address that a redirect to sign in carries: the parameter that looks like one.
-fn return_address(location: &str) -> Option<String> {
+/// The address that a redirect to sign in carries: in the parameter of this name, else the last one that looks like an address, since
+/// jwtgate puts its own behind those of `auth_url`.
+pub(super) fn return_address(location: &str, param: &str) -> Option<String> {
     let (_, query) = location.split_once('?')?;
-    query.split('&').find_map(|pair| {
-        let (_, value) = pair.split_once('=')?;
-        let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
-        let is_address = value.starts_with("http://") || value.starts_with("https://");
-        is_address.then_some(value)
+    let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+    let decoded = |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned();
+    let named = pairs().rfind(|(name, _)| *name == param);
+    named.map(|(_, value)| decoded(value)).or_else(|| {
+        let mut values = pairs().map(|(_, value)| decoded(value));
+        let is_address =
+            |value: &String| value.starts_with("http://") || value.starts_with("https://");
+        values.rfind(is_address)
     })
 }
 
@@ -130,10 +134,23 @@ mod tests {
                 Some("https://b/c?d"),
             ),
             ("/login?rd=http://b/", Some("http://b/")),
+            (
+                "https://a/login?service=https://portal&retpath=https%3A%2F%2Fb%2F",
+                Some("https://b/"),
+            ),
+            (
+                "https://a/login?service=https://portal&rd=https://b/",
+                Some("https://b/"),
+            ),
+            (
+                "https://a/login?retpath=https://b/&u=https://c",
+                Some("https://b/"),
+            ),
             ("https://a/login?state=xyz", None),
             ("https://a/https://b", None),
         ] {
-            assert_eq!(return_address(location).as_deref(), address, "{location}");
+            let found = return_address(location, "retpath");
+            assert_eq!(found.as_deref(), address, "{location}");
         }
         assert!(is_same("http://a:80", "http://a/"));
         assert!(!is_same("http://a/", "https://a/"));

@@ -14,6 +14,9 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessForgedIdentity => {
             "`LuaHookAccessChecker /etc/apache2/jwtgate.lua ask early` in a `<Location />` around all that leads to the application, without Limit and without satisfy any"
         }
+        Id::AccessUpgrade => {
+            "`upgrade=websocket` at ProxyPass, and in jwtgate.lua `if upgrade ~= \"websocket\" then r.headers_in[\"Upgrade\"] = nil end`"
+        }
         Id::RefusalProgram | Id::RefusalPageLoad => {
             "`local ASK = \"http://127.0.0.1:8080/forward-auth\"` and `local REFUSALS = { [302] = true, [400] = true, [401] = true, [403] = true, [431] = true, [503] = true }` in jwtgate.lua; no ErrorDocument for these"
         }

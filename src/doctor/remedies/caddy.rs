@@ -14,6 +14,9 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessForgedIdentity => {
             "`forward_auth 127.0.0.1:8080 {` in the same `route {` in front of every reverse_proxy, without a matcher"
         }
+        Id::AccessUpgrade => {
+            "`request_header @websocket Upgrade websocket` and `request_header @no_websocket -Upgrade` in front of reverse_proxy"
+        }
         Id::RefusalProgram | Id::RefusalPageLoad => {
             "`uri /forward-auth?` in forward_auth: /verify has no redirects"
         }

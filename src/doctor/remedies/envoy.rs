@@ -14,6 +14,7 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessForgedIdentity => {
             "`envoy.extensions.filters.http.ext_authz.v3.ExtAuthz` in front of `name: envoy.filters.http.router`, with no ExtAuthzPerRoute that is disabled on a route to the application"
         }
+        Id::AccessUpgrade => "`upgrade_configs: [{ upgrade_type: websocket }]`, and no other type",
         Id::RefusalProgram => {
             "`- exact: www-authenticate` in `allowed_client_headers:`, and `path_prefix: /ext-authz`"
         }

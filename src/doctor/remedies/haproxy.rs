@@ -14,6 +14,9 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessForgedIdentity => {
             "`http-request lua.jwtgate` and behind it `http-request deny deny_status 503 hdr Retry-After 5 hdr Cache-Control no-store unless { var(txn.jwtgate_passes) -m bool }`, without an if; over the agent protocol the deny without `status` 200"
         }
+        Id::AccessUpgrade => {
+            "`http-request set-header Upgrade websocket if is_websocket` and `http-request del-header Upgrade unless is_websocket`"
+        }
         Id::RefusalProgram | Id::RefusalPageLoad => {
             "`local check = \"http://127.0.0.1:8080/forward-auth\"` in jwtgate.lua, and `local refusals = { [302] = true, [400] = true, [401] = true, [403] = true, [431] = true, [503] = true }`"
         }

@@ -14,6 +14,9 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessForgedIdentity => {
             "`auth_request /_jwtgate/verify;` in every location that leads to the application, for all methods and without satisfy any"
         }
+        Id::AccessUpgrade => {
+            "`proxy_set_header Upgrade $upgrade;` and `proxy_set_header Connection $connection_upgrade;`, whose maps know WebSocket only; never $http_upgrade"
+        }
         Id::RefusalProgram => {
             "`proxy_hide_header WWW-Authenticate;` and `proxy_set_header Accept $accept;` in `location @sign_in`, and `error_page 500 = @unavailable;` beside auth_request"
         }
@@ -32,7 +35,7 @@ pub(super) const fn directive(id: Id) -> &'static str {
         Id::IdentityPlain | Id::IdentityAbsent => {
             "`proxy_set_header X-Auth-User $auth_user;` for each identity header, and `proxy_set_header X-Auth-Identity \"\";` for each that nobody fills"
         }
-        Id::IdentityUnderscore => "`underscores_in_headers off;`",
+        Id::IdentityUnderscore => "`underscores_in_headers off;` and `ignore_invalid_headers on;`",
         Id::IdentitySeparator => "`ignore_invalid_headers on;`",
         Id::IdentityOtherGates => {
             "`proxy_set_header Remote-User \"\";` and such a line for each of the names"

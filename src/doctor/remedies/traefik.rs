@@ -14,6 +14,7 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessForgedIdentity => {
             "`middlewares: [strip, jwtgate]` at every router that leads to the application, without a second router for some methods or paths"
         }
+        Id::AccessUpgrade => "Traefik 3.7.13 or later, which passes no HTTP/2 upgrade on",
         Id::RefusalProgram | Id::RefusalPageLoad => {
             "`address: \"http://127.0.0.1:8080/forward-auth\"` in `forwardAuth:`: /verify has no redirects"
         }

@@ -2,6 +2,7 @@
 
 use crate::doctor::finding::Id;
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 pub(super) const fn directive(id: Id) -> &'static str {
     match id {
         Id::AccessNoToken
@@ -12,6 +13,9 @@ pub(super) const fn directive(id: Id) -> &'static str {
         | Id::AccessWebSocket
         | Id::AccessForgedIdentity => {
             "`[[rules]]`: the first that fits must not be `public`, and nothing but jwtgate may reach the application: `[upstream] url` on a Unix socket or loopback"
+        }
+        Id::AccessUpgrade => {
+            "jwtgate opens WebSockets and nothing else: nothing but jwtgate may reach the application"
         }
         Id::RefusalProgram => {
             "nothing stands between jwtgate and the client: does another proxy change its answers?"

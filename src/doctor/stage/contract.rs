@@ -50,12 +50,22 @@ impl Question {
         values(&self.seen.lines, name).next().unwrap_or_default()
     }
 
-    /// Whether a person opens a page, as `server/accept.rs` tells it.
+    /// Whether a person opens a page, as `server/accept.rs` tells it; a test holds the two together.
     fn is_page_load(&self) -> bool {
+        let is = |name, value: &str| self.value(name).eq_ignore_ascii_case(value);
+        let is_script = is("x-requested-with", "XMLHttpRequest")
+            || is("upgrade", "websocket")
+            || !self.value("sec-websocket-key").is_empty();
+        let method = self.judged.method.as_str();
+        if is_script || !matches!(method, "" | "GET" | "HEAD") {
+            return false;
+        }
         let accept = self.value("accept");
-        let mode = self.value("sec-fetch-mode");
-        let takes_html = accept.contains("text/html") && (mode.is_empty() || mode == "navigate");
-        takes_html || (self.door == Door::SignIn && accept.is_empty())
+        match self.value("sec-fetch-mode") {
+            "" if self.door == Door::SignIn && matches!(accept, "" | "*/*") => true,
+            "" => accept.contains("text/html"),
+            mode => mode.eq_ignore_ascii_case("navigate"),
+        }
     }
 
     /// The address that a person comes back to.
@@ -278,6 +288,57 @@ mod tests {
     }
 
     #[test]
+    fn whoever_loads_a_page_here_does_so_for_the_service() {
+        use crate::request::GivenLines;
+        use crate::server::accept::{Unstated, is_page_load};
+
+        let accepts = [
+            None,
+            Some("*/*"),
+            Some("text/html,*/*;q=0.8"),
+            Some("application/json"),
+        ];
+        let modes = [None, Some("navigate"), Some("cors")];
+        let scripts = [
+            None,
+            Some(("X-Requested-With", "XMLHttpRequest")),
+            Some(("Upgrade", "websocket")),
+            Some(("Sec-WebSocket-Key", "k")),
+        ];
+        for (door, unstated) in [
+            ("/forward-auth", Unstated::IsAProgram),
+            ("/sign-in", Unstated::IsAPerson),
+        ] {
+            for (method, accept) in ["GET", "HEAD", "POST"]
+                .into_iter()
+                .flat_map(|method| accepts.map(|accept| (method, accept)))
+            {
+                for (mode, script) in modes
+                    .into_iter()
+                    .flat_map(|mode| scripts.map(|script| (mode, script)))
+                {
+                    let mut lines = vec![
+                        ("X-Forwarded-Method", method),
+                        ("X-Original-Method", method),
+                    ];
+                    lines.extend(accept.map(|accept| ("Accept", accept)));
+                    lines.extend(mode.map(|mode| ("Sec-Fetch-Mode", mode)));
+                    lines.extend(script);
+                    let given = lines
+                        .iter()
+                        .map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned()));
+                    let given = GivenLines(given.collect());
+                    assert_eq!(
+                        question(door, &lines).is_page_load(),
+                        is_page_load(method, &given, unstated),
+                        "{door} {lines:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_answers_are_those_of_jwtgate() {
         let status = |target: &str, lines: &[(&str, &str)]| {
             let text = answer(&question(target, lines), &secrets(), Identity::Usual);
@@ -299,7 +360,8 @@ mod tests {
         );
         for target in ["/forward-auth", "/ext-authz/a", "/sign-in"] {
             assert_eq!(status(target, &[page]).0, "302", "{target}");
-            assert_eq!(status(target, &[("Accept", "*/*")]).0, "401", "{target}");
+            let program = ("Accept", "application/json");
+            assert_eq!(status(target, &[program]).0, "401", "{target}");
         }
         assert_eq!(status("/auth", &[token]).0, "404");
         let large = answer(

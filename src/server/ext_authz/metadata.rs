@@ -30,6 +30,14 @@ impl MetadataRules {
         let mut faults = Vec::new();
         let mut wanted = Vec::new();
         for (name, text) in &config.metadata {
+            if name.is_empty() {
+                faults.push(Fault::new(
+                    "ext_authz.metadata.\"\"",
+                    "a name that is empty",
+                    "the name that Envoy shall have the claim under",
+                    "for example `tenant = \"org.id\"`",
+                ));
+            }
             match ClaimPath::parse(text) {
                 Ok(_) if text == "username" => wanted.push((name.clone(), Wanted::Username)),
                 Ok(path) => wanted.push((name.clone(), Wanted::Claim(path))),

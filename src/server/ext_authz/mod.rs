@@ -15,6 +15,7 @@ use envoy_types::ext_authz::v3::pb::{
 };
 use futures_util::stream::unfold;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status};
@@ -24,13 +25,15 @@ use tonic_health::server::HealthReporter;
 use crate::reason::Reason;
 
 use super::Service;
-use super::answer::{Checked, Exchange, check, settled};
+use super::answer::{Checked, Exchange, check};
 use super::asked::Asked;
 use super::beside::Beside;
 use super::connections::{Connection, accept};
 use super::forwarded::attributes::{AttributeLines, address_of, of_attributes};
 use super::respond::Endpoint;
 use super::tls::Speaks;
+use super::turn::settled;
+use super::watched::{Patience, Watched};
 
 /// What bounds the connections of this listener.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +44,15 @@ pub struct Limits {
     pub keep_alive: Duration,
 }
 
-/// How long a connection may take to answer that it lives.
+/// How long a connection may take to answer that it lives; less where it is asked more often.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest check, in bytes: a head of the largest size and what stands around it. Envoy sends bodies only where it is told to, and
 /// nothing here reads them.
 const MAX_MESSAGE_BYTES: usize = 256 * 1024;
 /// How long a check may take, from its first byte to the answer. Keys are waited for within that.
 const CHECK_TIME: Duration = Duration::from_secs(15);
+/// How long a connection may leave an answer untaken.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a connection and a stream on it may send before it is read, in bytes.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const STREAM_WINDOW: u32 = 64 * 1024;
@@ -66,18 +71,32 @@ pub fn start(service: &Arc<Service>, limits: Limits, beside: Beside) -> io::Resu
     let end = beside.end.clone();
     let acceptance = beside.acceptance(Speaks::Http2);
     let connections = accept(beside.sockets, &acceptance)?;
+    // One that is alive is spoken to at least this often: it is asked, and answers. That counts from its first byte, so that one that
+    // never says what it wants does not keep its place either.
+    let keep_alive_timeout = KEEP_ALIVE_TIMEOUT.min(limits.keep_alive);
+    let quiet = limits.keep_alive + 2 * keep_alive_timeout;
+    let patience = Patience {
+        head: None,
+        answer: WRITE_TIMEOUT,
+        quiet: Some(quiet),
+    };
     let known = Arc::clone(service);
-    let incoming = unfold((connections, known), |(mut connections, known)| async {
-        loop {
-            let connection = connections.recv().await?;
-            // Nobody else may fill the memory with what he says.
-            if known.admits(connection.peer(), "ext_authz") {
-                return Some((Ok::<_, io::Error>(connection), (connections, known)));
+    let incoming = unfold(
+        (connections, known),
+        move |(mut connections, known)| async move {
+            loop {
+                let connection = connections.recv().await?;
+                // Nobody else may fill the memory with what he says.
+                if known.admits(connection.peer(), "ext_authz") {
+                    let connection = Watched::new(connection, patience);
+                    return Some((Ok::<_, io::Error>(connection), (connections, known)));
+                }
             }
-        }
-    });
+        },
+    );
     let (reporter, health) = tonic_health::server::health_reporter();
-    let watch = tokio::spawn(report_health(Arc::clone(service), reporter));
+    let health_ends = end.clone();
+    let watch = tokio::spawn(report_health(Arc::clone(service), reporter, health_ends));
     let gate = Gate {
         service: Arc::clone(service),
     };
@@ -88,7 +107,7 @@ pub fn start(service: &Arc<Service>, limits: Limits, beside: Beside) -> io::Resu
         .initial_connection_window_size(CONNECTION_WINDOW)
         .initial_stream_window_size(STREAM_WINDOW)
         .http2_keepalive_interval(Some(limits.keep_alive))
-        .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .http2_keepalive_timeout(Some(keep_alive_timeout))
         .http2_max_pending_accept_reset_streams(Some(MAX_RESET_STREAMS))
         .http2_max_header_list_size(MAX_HEADER_LIST_BYTES)
         .add_service(health)
@@ -102,10 +121,18 @@ pub fn start(service: &Arc<Service>, limits: Limits, beside: Beside) -> io::Resu
     }))
 }
 
-/// Tells whoever asks whether checks can be answered: what `/readyz` says.
-async fn report_health(service: Arc<Service>, reporter: HealthReporter) {
+/// The services whose health is told; the one without a name is all of them.
+const SERVICES: [&str; 2] = ["", "envoy.service.auth.v3.Authorization"];
+
+/// Tells whoever asks whether checks can be answered: what `/readyz` says. At the end whoever watches is told that it is over, and the
+/// watching ends, for a connection is closed when nothing is asked on it any more.
+async fn report_health(
+    service: Arc<Service>,
+    mut reporter: HealthReporter,
+    end: CancellationToken,
+) {
     let mut told = None;
-    loop {
+    while !end.is_cancelled() {
         let is_ready = service.lacking().is_empty();
         if told != Some(is_ready) {
             told = Some(is_ready);
@@ -114,19 +141,27 @@ async fn report_health(service: Arc<Service>, reporter: HealthReporter) {
             } else {
                 ServingStatus::NotServing
             };
-            for name in ["", "envoy.service.auth.v3.Authorization"] {
+            for name in SERVICES {
                 reporter.set_service_status(name, status).await;
             }
         }
-        tokio::time::sleep(HEALTH_EVERY).await;
+        tokio::select! {
+            () = end.cancelled() => {}
+            () = tokio::time::sleep(HEALTH_EVERY) => {}
+        }
+    }
+    for name in SERVICES {
+        let status = ServingStatus::NotServing;
+        reporter.set_service_status(name, status).await;
+        reporter.clear_service_status(name).await;
     }
 }
 
-impl Connected for Connection {
+impl Connected for Watched<Connection> {
     type ConnectInfo = PeerAddress;
 
     fn connect_info(&self) -> PeerAddress {
-        PeerAddress(self.peer())
+        PeerAddress(self.inner().peer())
     }
 }
 

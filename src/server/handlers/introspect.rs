@@ -8,11 +8,13 @@ use crate::config::TokenSource;
 use crate::gate::Credential;
 use crate::request::{Original, RawToken};
 use crate::server::Service;
-use crate::server::answer::{Attempt, Exchange, Turn, answered};
+use crate::server::answer::Exchange;
 use crate::server::asked::Asked;
 use crate::server::introspection::{Form, active};
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
+use crate::server::turn::{Attempt, Turn, answered};
+use crate::server::watched::Exchanges;
 
 /// The largest form, in bytes: a token of the largest size, percent-encoded, and credentials.
 pub const MAX_FORM_BYTES: usize = 256 * 1024;
@@ -30,6 +32,10 @@ pub async fn introspect(
 }
 
 fn answer(request: &HttpRequest, body: &[u8], service: &Service, attempt: Attempt) -> Turn<Reply> {
+    // The body has been read: what comes now is another head.
+    if let Some(exchanges) = request.conn_data::<Exchanges>() {
+        drop(exchanges.begin());
+    }
     let live = service.live.load();
     if !live.introspection.is_on() {
         return Turn::Answer(respond::nothing_here());
@@ -37,7 +43,14 @@ fn answer(request: &HttpRequest, body: &[u8], service: &Service, attempt: Attemp
     let Some(form) = Form::parse(body).filter(|_| is_form(request)) else {
         return Turn::Answer(respond::unfit_form());
     };
-    if !live.introspection.admits(authorization(request), &form) {
+    if let Err(stranger) = live.introspection.admit(authorization(request), &form) {
+        tracing::warn!(
+            client.name = stranger.claims_to_be.unwrap_or("-"),
+            peer = request
+                .peer_addr()
+                .map(|peer| tracing::field::display(peer.ip())),
+            "somebody asks /introspect without the credentials of a client"
+        );
         return Turn::Answer(respond::unknown_client(&live));
     }
     let asked = Asked::over_http(request);

@@ -11,12 +11,13 @@ use url::Url;
 
 use crate::request::Original;
 use crate::server::Service;
-use crate::server::answer::{Attempt, Exchange, Turn, answered};
+use crate::server::answer::Exchange;
 use crate::server::asked::Asked;
 use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::live::Live;
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
+use crate::server::turn::{Attempt, Turn, answered};
 
 /// Answers.
 pub async fn sign_in(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {

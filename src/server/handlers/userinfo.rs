@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 use crate::gate::Permit;
 use crate::request::{HeaderLines, Original};
 use crate::server::Service;
-use crate::server::answer::{Attempt, Exchange, Turn, answered};
+use crate::server::answer::Exchange;
 use crate::server::asked::Asked;
 use crate::server::claims::of_permit;
 use crate::server::forwarded::{Dialect, original};
 use crate::server::live::Live;
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
+use crate::server::turn::{Attempt, Turn, answered};
 
 /// Answers.
 pub async fn userinfo(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {

@@ -3,10 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
-use crate::server::answer::{Checked, Exchange, answered, check};
+use crate::server::answer::{Checked, Exchange, check};
 use crate::server::asked::Asked;
 use crate::server::forwarded::{Dialect, names_target, original};
 use crate::server::respond::{self, Endpoint};
+use crate::server::turn::answered;
 
 /// Answers. The body is never read: bare nginx announces one and does not send it.
 pub async fn verify(request: HttpRequest, service: web::Data<Service>) -> HttpResponse {

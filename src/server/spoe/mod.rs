@@ -23,13 +23,15 @@ use tokio_util::task::TaskTracker;
 use crate::reason::Reason;
 
 use super::Service;
-use super::answer::{Checked, Exchange, check, settled};
+use super::answer::{Checked, Exchange, check};
 use super::asked::Asked;
 use super::beside::Beside;
 use super::connections::{Connection, accept};
 use super::forwarded::message::of_message;
 use super::respond::Endpoint;
 use super::tls::Speaks;
+use super::turn::settled;
+use super::watched::{Patience, Watched};
 
 use message::Question;
 
@@ -39,8 +41,14 @@ const MAX_FRAME_BYTES: u32 = 256 * 1024;
 const MAX_WAITING: usize = 1024;
 /// How long HAProxy may take to say hello.
 const HELLO: Duration = Duration::from_secs(5);
+/// HAProxy keeps connections for as long as it likes. What must not hang is an answer that it does not take.
+const PATIENCE: Patience = Patience {
+    head: None,
+    answer: Duration::from_secs(10),
+    quiet: None,
+};
 
-type Wire = Framed<Connection, SpopCodec>;
+type Wire = Framed<Watched<Connection>, SpopCodec>;
 
 /// Serves on open sockets until `beside` ends it.
 ///
@@ -83,7 +91,10 @@ struct Agent {
 
 impl Agent {
     async fn serve(&self, connection: Connection) -> io::Result<()> {
-        let mut wire = Framed::new(connection, SpopCodec::new(MAX_FRAME_BYTES));
+        let mut wire = Framed::new(
+            Watched::new(connection, PATIENCE),
+            SpopCodec::new(MAX_FRAME_BYTES),
+        );
         let hello = tokio::time::timeout(HELLO, wire.next()).await?;
         let Some(hello) = hello.transpose()? else {
             return Ok(());

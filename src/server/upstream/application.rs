@@ -30,8 +30,8 @@ pub(super) type Body = BoxBody<Bytes, Broken>;
 /// Where the application is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// `http://HOST:PORT`.
-    Tcp(String),
+    /// `http://HOST:PORT`; an IPv6 address stands in brackets.
+    Tcp(String, u16),
     /// `unix:/PATH`.
     Unix(PathBuf),
 }
@@ -72,7 +72,7 @@ impl Target {
                     && !authority.as_str().contains('@') =>
             {
                 let port = authority.port_u16().unwrap_or(80);
-                Ok(Self::Tcp(format!("{}:{port}", authority.host())))
+                Ok(Self::Tcp(authority.host().to_owned(), port))
             }
             _ => Err(fault(
                 "no path, query or user: what clients ask for is passed on as it is",
@@ -134,8 +134,8 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let connecting = async {
                 match &*target {
-                    Target::Tcp(address) => {
-                        let stream = TcpStream::connect(address.as_str()).await?;
+                    Target::Tcp(host, port) => {
+                        let stream = TcpStream::connect(format!("{host}:{port}")).await?;
                         stream.set_nodelay(true).ok();
                         Ok(Stream::Tcp(TokioIo::new(stream)))
                     }
@@ -208,13 +208,13 @@ mod tests {
 
     #[test]
     fn addresses_of_applications_are_read() {
-        let tcp = |text: &str| Ok(Target::Tcp(text.to_owned()));
+        let tcp = |host: &str, port| Ok(Target::Tcp(host.to_owned(), port));
         assert_eq!(
             Target::parse("http://127.0.0.1:3000"),
-            tcp("127.0.0.1:3000")
+            tcp("127.0.0.1", 3000)
         );
-        assert_eq!(Target::parse("http://app/"), tcp("app:80"));
-        assert_eq!(Target::parse("http://[::1]:1"), tcp("[::1]:1"));
+        assert_eq!(Target::parse("http://app/"), tcp("app", 80));
+        assert_eq!(Target::parse("http://[::1]:1"), tcp("[::1]", 1));
         assert_eq!(
             Target::parse("unix:/run/app.sock"),
             Ok(Target::Unix("/run/app.sock".into()))

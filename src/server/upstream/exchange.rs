@@ -18,11 +18,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::reason::Reason;
 use crate::server::Service;
-use crate::server::answer::{self, Attempt, Checked, check, settled};
+use crate::server::answer::{self, Checked, check};
 use crate::server::asked::Asked;
 use crate::server::forwarded::{RequestLine, direct};
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
+use crate::server::turn::{Attempt, settled};
+use crate::server::watched::Underway;
 
 use super::Times;
 use super::activity::Activity;
@@ -40,6 +42,8 @@ pub(super) struct Exchange<'e> {
     pub(super) is_tls: bool,
     /// What is waited for at the end, for as long as that may take.
     pub(super) open: &'e TaskTracker,
+    /// Held for as long as a body or a tunnel may bring bytes.
+    pub(super) underway: Underway,
 }
 
 /// What became of a request at the gate.
@@ -158,14 +162,18 @@ impl Exchange<'_> {
         *answer.version_mut() = Version::HTTP_11;
         if is_switching {
             let application = hyper::upgrade::on(&mut answer);
-            self.open
-                .spawn(tunnel::join(upgrade, application, self.times.idle));
+            let (underway, idle) = (self.underway.clone(), self.times.idle);
+            self.open.spawn(async move {
+                tunnel::join(upgrade, application, idle).await;
+                drop(underway);
+            });
             let headers = answer.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
         let idle = self.times.idle;
-        Ok(answer.map(|body| Moving::new(body, activity, idle).boxed()))
+        let underway = self.underway.clone();
+        Ok(answer.map(|body| Moving::new(body, activity, idle, underway).boxed()))
     }
 
     fn request(
@@ -185,7 +193,10 @@ impl Exchange<'_> {
             activity.ended();
             Full::default().map_err(|never| match never {}).boxed()
         } else {
-            Moving::new(body, activity.clone(), self.times.idle).boxed()
+            {
+                let underway = self.underway.clone();
+                Moving::new(body, activity.clone(), self.times.idle, underway).boxed()
+            }
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method.clone();
@@ -205,7 +216,7 @@ impl Exchange<'_> {
             Endpoint::ForwardAuth,
             attempt,
         )
-        .refuse_unread(reason)
+        .not_answered(reason)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Times {
     pub response: Duration,
     /// For a body or a tunnel to be silent.
     pub idle: Duration,
+    /// For a client to send a head, from its first byte.
+    pub head: Duration,
 }
 
 /// Room for the largest head that may be allowed, and its request line: what is too large is told by the gate, what is larger still by the
@@ -57,9 +59,9 @@ pub struct Times {
 const MAX_HEAD_BYTES: usize = 160 * 1024;
 /// Header lines of a request. Proxies in front may send many.
 const MAX_HEADER_LINES: usize = 200;
-/// From the end of one request to the end of the next one's head. hyper has one limit for idling and for sending a head slowly; a
-/// shorter one would meet the requests of load balancers, which keep connections for a minute.
-const HEAD: Duration = Duration::from_secs(75);
+/// From the end of one request to the end of the next one's head: longer than load balancers keep connections, which is a minute. How
+/// long the head itself may take is watched below hyper, which has one limit for both.
+const IDLE: Duration = Duration::from_secs(75);
 /// How long a client may leave an answer untaken.
 const WRITE_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -107,14 +109,16 @@ impl Front {
     async fn serve(self: Arc<Self>, connection: Connection) {
         let (peer, is_tls) = (connection.peer(), connection.is_tls());
         let patience = Patience {
-            head: None,
+            head: Some(self.times.head),
             answer: WRITE_TIMEOUT,
             quiet: None,
         };
-        let stream = TokioIo::new(Watched::new(connection, patience));
+        let stream = Watched::new(connection, patience);
+        let exchanges = stream.exchanges();
         let front = Arc::clone(&self);
         let answer = service_fn(move |request| {
             let front = Arc::clone(&front);
+            let underway = exchanges.begin();
             async move {
                 let exchange = Exchange {
                     service: &front.service,
@@ -123,17 +127,18 @@ impl Front {
                     peer,
                     is_tls,
                     open: &front.open,
+                    underway,
                 };
                 Ok::<_, std::convert::Infallible>(exchange.answer(request).await)
             }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
+            .header_read_timeout(IDLE)
             .max_headers(MAX_HEADER_LINES)
             .max_buf_size(MAX_HEAD_BYTES)
             .half_close(false)
-            .serve_connection(stream, answer)
+            .serve_connection(TokioIo::new(stream), answer)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         tokio::select! {

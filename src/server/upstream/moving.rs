@@ -8,6 +8,8 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::server::watched::Underway;
+
 use super::activity::Activity;
 
 /// What a body may break by.
@@ -22,16 +24,24 @@ pub(super) struct Moving {
     /// Set when the next frame is not here yet.
     alarm: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
+    /// Held until it is dropped.
+    _underway: Underway,
 }
 
 impl Moving {
-    pub(super) const fn new(body: Incoming, activity: Activity, limit: Duration) -> Self {
+    pub(super) const fn new(
+        body: Incoming,
+        activity: Activity,
+        limit: Duration,
+        underway: Underway,
+    ) -> Self {
         Self {
             body,
             activity,
             limit,
             alarm: None,
             is_waiting: false,
+            _underway: underway,
         }
     }
 }

@@ -27,7 +27,8 @@ pub(super) struct Copy {
     pub(super) on: On,
     pub(super) edits: Edits<'static>,
     pub(super) holes: &'static [&'static str],
-    pub(super) notes: &'static [&'static str],
+    /// `None`: the usual ones.
+    pub(super) notes: Option<&'static [&'static str]>,
 }
 
 const fn copy(
@@ -41,13 +42,16 @@ const fn copy(
         on,
         edits,
         holes,
-        notes: &[],
+        notes: None,
     }
 }
 
 impl Copy {
     const fn noting(self, notes: &'static [&'static str]) -> Self {
-        Self { notes, ..self }
+        Self {
+            notes: Some(notes),
+            ..self
+        }
     }
 }
 
@@ -62,6 +66,30 @@ const EVERYBODY: &[&str] = &[
     "identity.arrives",
 ];
 
+/// Envoy speaks no HTTP/1.0.
+const EVERYBODY_BUT_THE_OLD: &[&str] = &[
+    "access.no-token",
+    "access.method",
+    "access.absolute-form",
+    "access.user-agent",
+    "access.websocket",
+    "access.forged-identity",
+    "identity.arrives",
+];
+
+/// Where the question and what removes a client's own names are one.
+const EVERYBODY_AND_EVERY_NAME: &[&str] = &[
+    "access.no-token",
+    "access.method",
+    "access.http10",
+    "access.absolute-form",
+    "access.user-agent",
+    "access.websocket",
+    "access.forged-identity",
+    "identity.arrives",
+    "identity.plain",
+];
+
 const FAIL_OPEN: &[&str] = &[
     "closed.down",
     "closed.hanging",
@@ -72,6 +100,25 @@ const FAIL_OPEN: &[&str] = &[
 ];
 
 pub(super) const NGINX: &[Copy] = &[
+    copy(
+        "any protocol is upgraded to",
+        On::Live,
+        &[
+            (
+                "proxy_set_header Upgrade    $upgrade;",
+                "proxy_set_header Upgrade    $http_upgrade;",
+            ),
+            (
+                "        default         \"\";\n        \"~*^websocket$\" websocket;",
+                "        default         $http_upgrade;",
+            ),
+            (
+                "        default   \"\";       # keeps",
+                "        h2c       upgrade; default upgrade; \"\"   \"\";       # keeps",
+            ),
+        ],
+        &["access.upgrade"],
+    ),
     copy(
         "nobody is asked",
         On::Live,
@@ -273,6 +320,56 @@ pub(super) const NGINX: &[Copy] = &[
 
 pub(super) const TRAEFIK: &[Copy] = &[
     copy(
+        "nobody is asked",
+        On::Live,
+        &[("middlewares: [strip, jwtgate]", "middlewares: [strip]")],
+        EVERYBODY_AND_EVERY_NAME,
+    ),
+    copy(
+        "the path is changed behind it",
+        On::Bench,
+        &[
+            (
+                "middlewares: [strip, jwtgate]",
+                "middlewares: [strip, jwtgate, moved]",
+            ),
+            (
+                "  middlewares:\n    jwtgate:",
+                "  middlewares:\n    moved: { replacePath: { path: /app } }\n    jwtgate:",
+            ),
+        ],
+        &["path.judged"],
+    ),
+    copy(
+        "errors lead to the application",
+        On::Bench,
+        &[
+            (
+                "middlewares: [strip, jwtgate]",
+                "middlewares: [strip, errors, jwtgate]",
+            ),
+            (
+                "  middlewares:\n    jwtgate:",
+                "  middlewares:\n    errors: { errors: { status: [\"500\"], service: app, query: /app } }\n    jwtgate:",
+            ),
+        ],
+        &[
+            "closed.down",
+            "closed.silent",
+            "closed.garbage",
+            "closed.error",
+        ],
+    ),
+    copy(
+        "people cannot be told from programs",
+        On::Live,
+        &[
+            ("          - Accept\n", ""),
+            ("          - Sec-Fetch-Mode\n", ""),
+        ],
+        &["refusal.page-load"],
+    ),
+    copy(
         "a method has a router of its own",
         On::Live,
         &[(
@@ -364,6 +461,52 @@ pub(super) const TRAEFIK: &[Copy] = &[
 ];
 
 pub(super) const CADDY: &[Copy] = &[
+    copy(
+        "nobody is asked",
+        On::Live,
+        &[(
+            "\t\tforward_auth 127",
+            "\t\t@never path /never\n\t\tforward_auth @never 127",
+        )],
+        EVERYBODY,
+    )
+    .noting(&[]),
+    copy(
+        "any protocol is upgraded to",
+        On::Live,
+        &[(
+            "\t\trequest_header @websocket Upgrade websocket\n\t\trequest_header @no_websocket -Upgrade\n",
+            "",
+        )],
+        &["access.upgrade"],
+    ),
+    copy(
+        "clients get the identity",
+        On::Live,
+        &[(
+            "\t\treverse_proxy 127",
+            "\t\theader X-Auth-User {http.request.header.X-Auth-User}\n\t\treverse_proxy 127",
+        )],
+        &["identity.leak"],
+    ),
+    copy(
+        "people cannot be told from programs",
+        On::Live,
+        &[(
+            "\t\t\turi /forward-auth?\n",
+            "\t\t\turi /forward-auth?\n\t\t\theader_up -Accept\n\t\t\theader_up -Sec-Fetch-Mode\n",
+        )],
+        &["refusal.page-load"],
+    ),
+    copy(
+        "only the root is told to jwtgate",
+        On::Bench,
+        &[(
+            "\t\t\turi /forward-auth?\n",
+            "\t\t\turi /forward-auth?\n\t\t\theader_up X-Forwarded-Uri /\n",
+        )],
+        &["refusal.return-address", "path.judged"],
+    ),
     copy(
         "only some methods are asked about",
         On::Live,
@@ -498,6 +641,87 @@ const HAPROXY_DENY: &str = "http-request deny deny_status 503 hdr Retry-After 5 
 
 pub(super) const HAPROXY: &[Copy] = &[
     copy(
+        "nobody is asked",
+        On::Live,
+        &[(
+            "http-request lua.jwtgate",
+            "http-request set-var(txn.jwtgate_passes) bool(true)",
+        )],
+        EVERYBODY,
+    ),
+    copy(
+        "any protocol is upgraded to",
+        On::Live,
+        &[(
+            "    http-request set-header Upgrade websocket if is_websocket\n",
+            "",
+        )],
+        &["access.upgrade"],
+    ),
+    copy(
+        "clients get the identity",
+        On::Live,
+        &[(
+            "    http-request set-header X-Auth-Email",
+            "    http-response set-header X-Auth-User %[var(txn.jwtgate_user)]\n    http-request set-header X-Auth-Email",
+        )],
+        &["identity.leak"],
+    ),
+    copy(
+        "names of other gates, and of other requests",
+        On::Live,
+        &[
+            ("http-request del-header Remote- -m beg", ""),
+            ("http-request del-header X-Rewrite- -m beg", ""),
+            ("http-request del-header X-Method-Override", ""),
+            (
+                "    http-request set-header X-Forwarded-Host  %[req.hdr(Host)]\n",
+                "",
+            ),
+            ("http-request del-header X-Forwarded- -m beg", ""),
+        ],
+        &[
+            "identity.other-gates",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
+        "people cannot be told from programs",
+        On::Live,
+        &[(
+            "\"accept\", \"x-requested-with\", \"sec-fetch-mode\"",
+            "\"x-requested-with\"",
+        )],
+        &["refusal.page-load"],
+    ),
+    copy(
+        "only the root is told to jwtgate",
+        On::Bench,
+        &[("{ txn.f:pathq() }", "{ \"/\" }")],
+        &["refusal.return-address", "path.judged"],
+    ),
+    copy(
+        "a client says which request is judged",
+        On::Bench,
+        &[
+            (
+                "  headers[\"x-forwarded-uri\"] = { txn.f:pathq() }",
+                "  headers[\"x-forwarded-uri\"] = sent[\"x-forwarded-uri\"] and values(sent[\"x-forwarded-uri\"]) or { txn.f:pathq() }",
+            ),
+            ("http-request del-header X-Forwarded- -m beg", ""),
+        ],
+        &[
+            "identity.other-gates",
+            "claims.decision",
+            "claims.return-address",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
         "preflights are let through",
         On::Live,
         &[
@@ -562,7 +786,10 @@ pub(super) const HAPROXY: &[Copy] = &[
     copy(
         "Connection is handed on",
         On::Live,
-        &[("    http-request del-header Connection\n", "")],
+        &[(
+            "    http-request del-header Connection unless is_websocket\n",
+            "",
+        )],
         &["identity.connection"],
     ),
     copy(
@@ -603,6 +830,111 @@ pub(super) const HAPROXY: &[Copy] = &[
 
 pub(super) const SPOE: &[Copy] = &[
     copy(
+        "nobody is asked",
+        On::Live,
+        &[(
+            "    http-request send-spoe-group jwtgate check\n",
+            "    http-request set-var(txn.jwtgate.status) int(200)\n",
+        )],
+        EVERYBODY,
+    ),
+    copy(
+        "any protocol is upgraded to",
+        On::Live,
+        &[(
+            "    http-request set-header Upgrade websocket if is_websocket\n",
+            "",
+        )],
+        &["access.upgrade"],
+    ),
+    copy(
+        "an identity header is not set",
+        On::Live,
+        &[(
+            "http-request set-header X-Auth-User   %[var(txn.jwtgate.x_auth_user)]",
+            "",
+        )],
+        &["identity.arrives"],
+    ),
+    copy(
+        "other spellings are let through",
+        On::Live,
+        &[(
+            "option http-restrict-req-hdr-names delete",
+            "option http-restrict-req-hdr-names preserve",
+        )],
+        &[
+            "identity.underscore",
+            "identity.separator",
+            "identity.other-gates",
+            "claims.address",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
+        "Connection is handed on",
+        On::Live,
+        &[(
+            "    http-request del-header Connection unless is_websocket\n",
+            "",
+        )],
+        &["identity.connection"],
+    ),
+    copy(
+        "names of other gates, and of other requests",
+        On::Live,
+        &[
+            ("http-request del-header Remote- -m beg", ""),
+            ("http-request del-header X-Rewrite- -m beg", ""),
+            ("http-request del-header X-Method-Override", ""),
+            (
+                "    http-request set-header X-Forwarded-Host  %[req.hdr(Host)]\n",
+                "",
+            ),
+            ("http-request del-header X-Forwarded- -m beg", ""),
+            ("http-request del-header X-Real-IP", ""),
+        ],
+        &[
+            "identity.other-gates",
+            "claims.address",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
+        "clients get the identity",
+        On::Live,
+        &[(
+            "    http-request set-header X-Auth-Email",
+            "    http-response set-header X-Auth-User %[var(txn.jwtgate.x_auth_user)]\n    http-request set-header X-Auth-Email",
+        )],
+        &["identity.leak"],
+    ),
+    copy(
+        "large cookies are refused",
+        On::Live,
+        &[("tune.bufsize", "#tune.bufsize")],
+        &["size.cookie"],
+    ),
+    copy(
+        "old clients are let through",
+        On::Live,
+        &[
+            (
+                "unless { var(txn.jwtgate.status) -m int 200 }",
+                "unless HTTP_1.0 or { var(txn.jwtgate.status) -m int 200 }",
+            ),
+            (
+                "send-spoe-group jwtgate check",
+                "send-spoe-group jwtgate check unless HTTP_1.0",
+            ),
+        ],
+        &["access.http10"],
+    ),
+    copy(
         "a client's own identity is kept",
         On::Live,
         &[("http-request del-header X-Auth- -m beg", "")],
@@ -635,6 +967,33 @@ pub(super) const SPOE: &[Copy] = &[
 ];
 
 pub(super) const ENVOY_HTTP: &[Copy] = &[
+    copy(
+        "nobody is asked",
+        On::Live,
+        &[(
+            "                        - match: { prefix: / }\n",
+            "                        - match: { prefix: / }\n                          typed_per_filter_config: { jwtgate: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true } }\n",
+        )],
+        EVERYBODY_BUT_THE_OLD,
+    ),
+    copy(
+        "clients get the identity",
+        On::Live,
+        &[(
+            "                        - match: { prefix: / }\n",
+            "                        - match: { prefix: / }\n                          response_headers_to_add: [{ header: { key: X-Auth-User, value: \"%REQ(X-AUTH-USER)%\" } }]\n",
+        )],
+        &["identity.leak"],
+    ),
+    copy(
+        "the path is changed behind it",
+        On::Bench,
+        &[(
+            "route: { cluster: app, timeout: 0s }",
+            "route: { cluster: app, timeout: 0s, prefix_rewrite: /app }",
+        )],
+        &["path.judged"],
+    ),
     copy(
         "health checkers are let through",
         On::Live,
@@ -744,6 +1103,76 @@ pub(super) const ENVOY_HTTP: &[Copy] = &[
 
 pub(super) const ENVOY_GRPC: &[Copy] = &[
     copy(
+        "other spellings are let through",
+        On::Live,
+        &[
+            ("headers_with_underscores_action: DROP_HEADER", ""),
+            (
+                "                        - remove_on_match: { key_matcher: { safe_regex: { regex: \"[a-z0-9][a-z0-9-]*[^a-z0-9-].*\" } } }\n",
+                "",
+            ),
+        ],
+        &[
+            "identity.underscore",
+            "identity.separator",
+            "identity.other-gates",
+            "claims.address",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
+        "names of other gates, and of other requests",
+        On::Live,
+        &[
+            (
+                "                        - remove_on_match: { key_matcher: { prefix: remote- } }\n",
+                "",
+            ),
+            (
+                "                        - remove_on_match: { key_matcher: { prefix: x-rewrite- } }\n",
+                "",
+            ),
+            ("                        - remove: x-method-override\n", ""),
+            (
+                "                        - remove_on_match: { key_matcher: { prefix: x-forwarded- } }\n",
+                "",
+            ),
+        ],
+        &[
+            "identity.other-gates",
+            "claims.address",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
+        "large cookies are refused",
+        On::Live,
+        &[("max_request_headers_kb: 96", "max_request_headers_kb: 16")],
+        &["size.cookie"],
+    ),
+    copy(
+        "nobody is asked",
+        On::Live,
+        &[(
+            "                        - match: { prefix: / }\n",
+            "                        - match: { prefix: / }\n                          typed_per_filter_config: { jwtgate: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: true } }\n",
+        )],
+        EVERYBODY_BUT_THE_OLD,
+    ),
+    copy(
+        "clients get the identity",
+        On::Live,
+        &[(
+            "                        - match: { prefix: / }\n",
+            "                        - match: { prefix: / }\n                          response_headers_to_add: [{ header: { key: X-Auth-User, value: \"%REQ(X-AUTH-USER)%\" } }]\n",
+        )],
+        &["identity.leak"],
+    ),
+    copy(
         "a client's own identity is kept",
         On::Live,
         &[(
@@ -770,6 +1199,79 @@ pub(super) const ENVOY_GRPC: &[Copy] = &[
 ];
 
 pub(super) const APACHE: &[Copy] = &[
+    copy(
+        "nobody is asked",
+        On::Live,
+        &[("LuaHookAccessChecker", "# LuaHookAccessChecker")],
+        &[
+            "access.no-token",
+            "access.method",
+            "access.http10",
+            "access.absolute-form",
+            "access.user-agent",
+            "access.websocket",
+            "access.forged-identity",
+            "access.upgrade",
+            "identity.arrives",
+            "identity.plain",
+            "identity.underscore",
+            "identity.separator",
+            "identity.other-gates",
+            "claims.address",
+            "claims.place",
+            "claims.url",
+            "claims.method",
+        ],
+    ),
+    copy(
+        "any protocol is upgraded to",
+        On::Live,
+        &[
+            (
+                "  if upgrade ~= \"websocket\" then r.headers_in[\"Upgrade\"] = nil end\n",
+                "",
+            ),
+            (
+                "upgrade == \"websocket\" and \"Upgrade\" or",
+                "upgrade ~= \"\" and \"Upgrade\" or",
+            ),
+            ("upgrade=websocket", "upgrade=ANY"),
+        ],
+        &["access.upgrade"],
+    ),
+    copy(
+        "an identity header is not passed on",
+        On::Live,
+        &[(
+            "local IDENTITY = { \"X-Auth-User\", \"X-Auth-Email\",",
+            "local IDENTITY = { \"X-Auth-Email\",",
+        )],
+        &["identity.arrives"],
+    ),
+    copy(
+        "people cannot be told from programs",
+        On::Live,
+        &[(
+            "\"Accept\", \"X-Requested-With\", \"Sec-Fetch-Mode\",",
+            "\"X-Requested-With\",",
+        )],
+        &["refusal.page-load"],
+    ),
+    copy(
+        "only the root is told to jwtgate",
+        On::Bench,
+        &[("= r.unparsed_uri,", "= \"/\",")],
+        &["refusal.return-address", "path.judged"],
+    ),
+    copy(
+        "a client says which request is judged",
+        On::Bench,
+        &[(
+            "= r.unparsed_uri,",
+            "= r.headers_in[\"X-Forwarded-Uri\"] or r.unparsed_uri,",
+        )],
+        &["claims.decision", "claims.return-address"],
+    ),
     copy(
         "a client's own identity is kept",
         On::Live,

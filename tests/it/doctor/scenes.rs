@@ -67,7 +67,7 @@ impl Found {
     }
 
     /// All points that are not closed.
-    fn told(&self) -> String {
+    pub(super) fn told(&self) -> String {
         let findings = self.json["findings"].as_array().expect("findings");
         let open = findings.iter().filter(|one| one["verdict"] != "closed");
         let lines: Vec<_> = open

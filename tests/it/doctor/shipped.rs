@@ -1,5 +1,7 @@
 //! None of the shipped configurations has a hole.
 
+use jwtgate::doctor::finding::Id;
+
 use super::copies::{On, usual_notes};
 use super::scenes::{PATIENCE, bench, introspection, live, outage};
 use crate::harness::proxies::{Extent, Kind};
@@ -25,7 +27,7 @@ fn no_hole_behind_a_running_gate(kind: Kind) {
         "closed.patience",
     ];
     assert_eq!(found.ids("unknown"), unknown, "{kind:?}");
-    let closed = 38 - unknown.len() - found.ids("note").len();
+    let closed = Id::ALL.len() - unknown.len() - found.ids("note").len();
     assert_eq!(found.ids("closed").len(), closed, "{kind:?}");
     let requests = found.json["requests"].as_u64().expect("a number");
     assert!(requests < 100, "{requests}");
@@ -36,7 +38,13 @@ fn no_hole_on_the_bench(kind: Kind) {
         return;
     };
     found.shows(&format!("{kind:?}"), &[], usual_notes(kind, On::Bench));
-    assert!(found.ids("unknown").is_empty(), "{kind:?}: {found:?}");
+    // Traefik waits for longer than doctor does here.
+    let unknown: &[&str] = if kind == Kind::Traefik {
+        &["closed.hanging"]
+    } else {
+        &[]
+    };
+    assert_eq!(found.ids("unknown"), unknown, "{kind:?}:\n{}", found.told());
     let patience = found.of("closed.patience")["found"].as_str();
     let waited = patience.expect("a text").trim_end_matches(" s").parse();
     let limit = PATIENCE.as_secs_f32();
@@ -101,8 +109,7 @@ fn traefik_minimal() {
 
 #[test]
 fn caddy_minimal() {
-    let mut holes = vec!["identity.separator"];
-    holes.extend(CLAIMS);
+    let mut holes = CLAIMS.to_vec();
     holes.push("size.cookie");
     only_what_is_not_promised(Kind::Caddy, &holes, &["size.lines"]);
 }

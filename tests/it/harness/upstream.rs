@@ -85,8 +85,11 @@ fn serve(stream: TcpStream, served: &AtomicUsize) -> std::io::Result<()> {
                 .map(|(_, value)| value)
         };
         served.fetch_add(1, Ordering::SeqCst);
-        if value("Upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
-            let key = value("Sec-WebSocket-Key").map_or("", String::as_str);
+        let wants_websocket =
+            value("Upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
+        // Without key and version it is none (RFC 6455 §4.2.1), and what was sent is shown. HAProxy adds a key where there is none.
+        let is_whole = wants_websocket && value("Sec-WebSocket-Version").is_some();
+        if let Some(key) = value("Sec-WebSocket-Key").filter(|_| is_whole) {
             let accept = websocket_accept(key);
             let answer = format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -15,3 +15,8 @@ pub(crate) fn until<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) ->
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }
+
+/// Lets time pass, where the length of time is what is tried.
+pub(crate) fn pass(length: Duration) {
+    until(length, || None::<()>);
+}

@@ -16,9 +16,10 @@ behind_every_proxy!(
 );
 
 /// Names that say which request was meant.
-const REQUESTS: [&str; 11] = [
+const REQUESTS: [&str; 12] = [
     "X-Original-URL",
     "X-Original-URI",
+    "X-Original-Host",
     "X-Original-Method",
     "X-Rewrite-URL",
     "X-Forwarded-Uri",

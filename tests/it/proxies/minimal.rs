@@ -45,6 +45,15 @@ fn s8_2_the_minimal_configuration_lets_nobody_choose_an_identity(kind: Kind) {
     }
     chain.refused(&get("/app"), 401);
     chain.refused(&get("/admin").bearer(tokens::good()), 403);
+    let upgrade = good()
+        .header("Connection", "Upgrade, HTTP2-Settings")
+        .header("Upgrade", "h2c");
+    let echo = chain.reached(&upgrade);
+    let connection = echoed_headers(&echo, "Connection").join(",");
+    assert!(
+        !connection.to_ascii_lowercase().contains("upgrade"),
+        "{echo}"
+    );
     for name in ["X-Original-URL", "X-Forwarded-Uri", "X-Original-URI"] {
         let claimed = get("/admin").bearer(tokens::good()).header(name, "/public");
         let answer = chain.ask(&claimed).answer;
@@ -56,8 +65,9 @@ fn s8_2_the_minimal_configuration_lets_nobody_choose_an_identity(kind: Kind) {
         "X-Auth-Groups",
         "X-Auth-Identity",
     ] {
-        let spellings = ["-", "_", "."].map(|separator| name.replace('-', separator));
-        let mixed = ["_", "."].map(|separator| name.replacen('-', separator, 1));
+        let spellings =
+            ["-", "_", ".", "!", "*", "~"].map(|separator| name.replace('-', separator));
+        let mixed = ["_", ".", "+", "`"].map(|separator| name.replacen('-', separator, 1));
         let token = tokens::with(&serde_json::json!({"email": null, "groups": null}));
         for spelling in spellings.iter().chain(&mixed) {
             let spoofed = get("/app")

@@ -141,6 +141,7 @@ fn told(outcome: Outcome) -> String {
         Outcome::PassesAs(target) => format!("passes as `{target}`"),
         Outcome::Refused(status) => status.to_string(),
         Outcome::Nobody => "no answer".to_owned(),
+        Outcome::NotTried => "—".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The content of the table.
 
 use super::table::Cell;
-use super::table::Outcome::{Nobody, Passes, PassesAs, Refused};
+use super::table::Outcome::{Nobody, NotTried, Passes, PassesAs, Refused};
 use super::table::{Section, row, target};
 use crate::harness::proxies::Kind::{
     Apache, Caddy, EnvoyGrpc, EnvoyHttp, Haproxy, HaproxySpoe, Itself, Nginx, Traefik,
@@ -112,6 +112,11 @@ pub(super) const SECTIONS: &[Section] = &[
             row(Cell::LargeCookie, "A `Cookie` line of 47 KB", Passes),
             row(Cell::HugeCookie, "One of 100 KB", Refused(431)).but(&[(
                 &[Nginx, Haproxy, HaproxySpoe, Apache],
+                Refused(400),
+                "They have no other word for a head that does not fit their buffers.",
+            )]),
+            row(Cell::TwoLargeCookies, "Two of 40 KB", Refused(431)).but(&[(
+                &[Haproxy, HaproxySpoe, Apache],
                 Refused(400),
                 "They have no other word for a head that does not fit their buffers.",
             )]),
@@ -264,13 +269,18 @@ pub(super) const SECTIONS: &[Section] = &[
                 (&[Itself], Nobody, NOBODY),
             ]),
             row(
+                Cell::Restarted,
+                "It is restarted: it is asked again at once",
+                Passes,
+            ),
+            row(
                 Cell::Silent,
                 "It closes the connection without a word",
                 Refused(503),
             )
             .but(&[
                 (&[Traefik], Refused(500), OWN_500),
-                (&[Itself], Nobody, NOBODY),
+                (&[Itself], NotTried, NOTHING_BETWEEN),
             ]),
             row(
                 Cell::Nonsense,
@@ -279,7 +289,7 @@ pub(super) const SECTIONS: &[Section] = &[
             )
             .but(&[
                 (&[Traefik], Refused(500), OWN_500),
-                (&[Itself], Nobody, NOBODY),
+                (&[Itself], NotTried, NOTHING_BETWEEN),
             ]),
             row(
                 Cell::CutOff,
@@ -288,21 +298,22 @@ pub(super) const SECTIONS: &[Section] = &[
             )
             .but(&[
                 (&[Traefik], Refused(500), OWN_500),
-                (&[Itself], Nobody, NOBODY),
+                (&[Itself], NotTried, NOTHING_BETWEEN),
             ]),
             row(Cell::Faulty, "Something answers 500", Refused(503)).but(&[
                 (&[Traefik, Caddy], Refused(500), ANY_ANSWER),
-                (&[Itself], Nobody, NOBODY),
+                (&[Itself], NotTried, NOTHING_BETWEEN),
             ]),
             row(Cell::Elsewhere, "Something answers 404", Refused(503)).but(&[
                 (&[Traefik, Caddy, EnvoyHttp], Refused(404), ANY_ANSWER),
-                (&[Itself], Nobody, NOBODY),
+                (&[Itself], NotTried, NOTHING_BETWEEN),
             ]),
         ],
     },
 ];
 
 const NOBODY: &str = "It is the proxy: without it there is none, and no way to the application.";
+const NOTHING_BETWEEN: &str = "Nothing stands between it and itself.";
 const RESOLVED: &str =
     "They resolve dot segments and merge slashes first: jwtgate judges what the application gets.";
 const NO_ABSOLUTE_FORM: &str =

@@ -25,6 +25,8 @@ fn s16_1_large_requests_pass_or_are_refused_but_never_cut(kind: Kind) {
     let large = chain.shows(Cell::LargeCookie, &get("/app").cookie(with_token));
     shows_alice(&large.answer.json(), "a large cookie");
     chain.shows(Cell::HugeCookie, &good().cookie(cookie(100_000)));
+    let two = good().cookie(cookie(40_000)).cookie(cookie(40_000));
+    chain.shows(Cell::TwoLargeCookies, &two);
 
     let lines = |count: usize, request: Request| {
         (0..count).fold(request, |request, index| {

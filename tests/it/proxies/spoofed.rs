@@ -132,20 +132,26 @@ fn s8_2_no_client_takes_an_identity_header_away(kind: Kind) {
     }
 }
 
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 20] = [
     "Remote-User",
     "Remote-Name",
     "Remote-Email",
     "Remote-Groups",
     "X-Remote-User",
+    "X-Remote-Name",
+    "X-Remote-Email",
+    "X-Remote-Group",
+    "X-Remote-Groups",
     "X-Forwarded-User",
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
     "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Access-Token",
     "X-Auth-Request-User",
     "X-Auth-Request-Email",
     "X-Auth-Request-Groups",
     "X-Auth-Request-Preferred-Username",
+    "X-Auth-Request-Access-Token",
     "X-Auth-Identity",
 ];
 

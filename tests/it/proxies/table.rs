@@ -34,6 +34,7 @@ pub(super) enum Cell {
     RefusedWebSocket,
     LargeCookie,
     HugeCookie,
+    TwoLargeCookies,
     ManyLines,
     ManySpoofs,
     LongQuery,
@@ -44,6 +45,7 @@ pub(super) enum Cell {
     Undecided,
     Down,
     Hanging,
+    Restarted,
     Silent,
     Nonsense,
     CutOff,
@@ -63,6 +65,8 @@ pub(super) enum Outcome {
     Refused(u16),
     /// Nobody is there who could answer, and the application hears nothing of it.
     Nobody,
+    /// There is no such thing behind this one.
+    NotTried,
 }
 
 /// Where a proxy differs, and why.

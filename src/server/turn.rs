@@ -1,0 +1,145 @@
+//! Answering in turns: what needs a key that may be had waits for it, here and nowhere else.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use actix_web::HttpResponse;
+use actix_web::http::ConnectionType;
+
+use crate::keys::{MissingKey, Waited};
+
+use super::live::Service;
+use super::reply::Reply;
+use super::respond;
+
+/// One go at answering a request: the first, or another after keys have been waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// When the first began.
+    pub(super) began: Instant,
+    pub(super) is_first: bool,
+    pub(super) patience: Patience,
+}
+
+impl Attempt {
+    /// One after which nothing is waited for.
+    #[must_use]
+    pub const fn last(began: Instant) -> Self {
+        Self {
+            began,
+            is_first: false,
+            patience: Patience::IsOver,
+        }
+    }
+}
+
+/// What a key that is missing means for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It may be waited for.
+    MayWait,
+    /// It was, and what is found now is the answer.
+    IsOver,
+    /// It cannot be told now; the client may ask again after this time.
+    NotNow(Duration),
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Turn<A> {
+    /// The answer.
+    Answer(A),
+    /// A key is missing that may be had.
+    Wait(MissingKey),
+}
+
+impl<A> Turn<A> {
+    /// The same with another form of the answer.
+    pub fn map<B>(self, form: impl FnOnce(A) -> B) -> Turn<B> {
+        match self {
+            Self::Answer(answer) => Turn::Answer(form(answer)),
+            Self::Wait(missing) => Turn::Wait(missing),
+        }
+    }
+}
+
+/// Answers a request, with as many attempts as keys have to be waited for. A panic is caught, counted, and a 503 for this request only:
+/// it is a bug, and never a 200.
+pub async fn settled<A>(
+    service: &Service,
+    handle: impl Fn(Attempt) -> Turn<A>,
+    form: impl Fn(Reply) -> A,
+) -> A {
+    let mut attempt = Attempt {
+        began: Instant::now(),
+        is_first: true,
+        patience: Patience::MayWait,
+    };
+    loop {
+        let turn = catch_unwind(AssertUnwindSafe(|| handle(attempt)));
+        let turn = turn.unwrap_or_else(|_| {
+            service.metrics.panicked();
+            Turn::Answer(form(respond::internal()))
+        });
+        let missing = match turn {
+            Turn::Answer(answer) => return answer,
+            Turn::Wait(missing) => missing,
+        };
+        let waited = service.keyring.wait(&missing, attempt.began.into()).await;
+        attempt.is_first = false;
+        attempt.patience = match waited {
+            Waited::Again { is_final: false } => Patience::MayWait,
+            Waited::Again { is_final: true } => Patience::IsOver,
+            Waited::NotNow(after) => Patience::NotNow(after),
+        };
+    }
+}
+
+/// The same over HTTP. While the service drains, every answer is the last one of its connection, so that clients go elsewhere by
+/// themselves.
+pub async fn answered(
+    service: &Service,
+    handle: impl Fn(Attempt) -> Turn<HttpResponse>,
+) -> HttpResponse {
+    let mut response = settled(service, handle, Reply::over_http).await;
+    if service.is_draining() {
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use actix_web::http::StatusCode;
+
+    use crate::clock::Timestamp;
+    use crate::server::live::Live;
+
+    #[test]
+    fn s16_6_a_panic_is_a_503_of_this_request_only_and_is_counted() {
+        let config = crate::config::Config {
+            secret: Some(crate::config::Secret::from(
+                "0123456789abcdef0123456789abcdef",
+            )),
+            ..crate::config::Config::default()
+        };
+        let (gate, returns, _) = crate::app::compile_gate(&config, Timestamp::now());
+        let metrics = crate::telemetry::Metrics::default();
+        let (live, _) = Live::compile(&config, gate.unwrap(), returns, &metrics);
+        let live = Arc::new(arc_swap::ArcSwap::from_pointee(live.unwrap()));
+        let service = Service::new(live, Arc::default(), metrics, None);
+        let panics = |_| -> Turn<Reply> { panic!("on purpose") };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let reply = runtime
+            .unwrap()
+            .block_on(settled(&service, panics, |reply| reply));
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+        let metrics = service.metrics.render().unwrap();
+        assert!(metrics.contains("jwtgate_panics_total 1"));
+    }
+}
