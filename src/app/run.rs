@@ -212,9 +212,9 @@ impl Http<'_> {
             workers: 1,
             ..self.limits
         };
-        let main = start(main, routes::main, self.limits, self.request_spans)?;
+        let main = start(main, routes::MAIN, self.limits, self.request_spans)?;
         let admin = (!admin.is_empty())
-            .then(|| start(admin, routes::admin, one_worker, false))
+            .then(|| start(admin, routes::ADMIN, one_worker, false))
             .transpose()?;
         Ok((main, admin))
     }

@@ -19,7 +19,7 @@ use super::{Exit, print};
 /// With a private key (PEM) or an HMAC secret. `iat` and `exp` are added unless they are given.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  jwtgate mint --key private.pem --audience https://app.example.com --username alice\n  jwtgate mint --key secret.txt --claims '{\"username\":\"alice\"}' --expires-in 5m\n\nExit codes: 0 printed, 2 not."
+    after_help = "Examples:\n  jwtgate mint --key private.pem --audience https://app.example.com --username alice\n  jwtgate mint --key secret.txt --claims '{\"username\":\"alice\"}' --expires-in 5m\n  jwtgate mint --key private.pem --count 1000 > tokens.txt\n\nExit codes: 0 printed, 2 not."
 )]
 pub(super) struct Arguments {
     /// A private key in PEM, or a file with an HMAC secret.
@@ -55,13 +55,25 @@ pub(super) struct Arguments {
     /// Leave `exp` out.
     #[arg(long)]
     no_expiry: bool,
+    /// So many tokens, a line each, every one with a `jti` of its own: for load tests.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    count: Option<u32>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
     let (key, own_kid) = signing_key(&arguments.key, arguments.algorithm)?;
     let kid = arguments.kid.as_deref().or(own_kid.as_deref());
-    let claims = all_claims(arguments, Timestamp::now());
-    print::data(key.sign(kid, &arguments.typ, &Value::Object(claims))?);
+    let mut claims = Value::Object(all_claims(arguments, Timestamp::now()));
+    let Some(count) = arguments.count else {
+        print::data(key.sign(kid, &arguments.typ, &claims)?);
+        return Ok(Exit::Fine);
+    };
+    for number in 1..=count {
+        if let Some(claims) = claims.as_object_mut() {
+            claims.insert("jti".to_owned(), format!("{number:08}").into());
+        }
+        print::data(key.sign(kid, &arguments.typ, &claims)?);
+    }
     Ok(Exit::Fine)
 }
 

@@ -3,7 +3,7 @@
 //! The key is the SHA-256 of the *whole* token, never of a part and never a short hash (the class of CVE-2026-33496), and no token
 //! text is kept. Only verified tokens enter, so bad ones can neither be answered from here nor push good ones out. An entry dies
 //! with its token's `exp`, with its state (a new key or setting builds a new cache), and every hit checks the time again: a clock
-//! that was set back or forth revives nothing.
+//! that was set back or forth revives nothing. In front of it stands what each thread has met again (`recent`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +17,7 @@ use moka::sync::Cache;
 use crate::clock::Timestamp;
 use crate::request::RawToken;
 
+use super::recent::{self, Origin};
 use super::verify::Verified;
 
 /// The SHA-256 of a whole token.
@@ -32,6 +33,8 @@ pub fn digest(token: RawToken<'_>) -> TokenDigest {
 
 /// Verified tokens, bounded in bytes.
 pub struct TokenCache {
+    /// Names this cache in what threads remember of it.
+    origin: Origin,
     entries: Cache<TokenDigest, Entry, ahash::RandomState>,
     evictions: Arc<AtomicU64>,
 }
@@ -50,6 +53,9 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 /// tokens of 20 groups took the 1.4 KiB each in memory that is accounted for them.
 const OVERHEAD: usize = 540;
 
+/// How many caches there were so far.
+static CACHES: AtomicU64 = AtomicU64::new(0);
+
 impl TokenCache {
     /// A cache that takes at most about `max_bytes`.
     #[must_use]
@@ -66,18 +72,35 @@ impl TokenCache {
                 }
             })
             .build_with_hasher(ahash::RandomState::new());
-        Self { entries, evictions }
+        Self {
+            origin: Origin(CACHES.fetch_add(1, Ordering::Relaxed)),
+            entries,
+            evictions,
+        }
     }
 
-    /// What was verified of this token, if it is known and valid at `now`.
-    #[must_use]
-    pub fn get(&self, digest: &TokenDigest, now: Timestamp) -> Option<Arc<Verified>> {
-        let entry = self.entries.get(digest)?;
-        entry
-            .verified
-            .validity()
-            .holds_at(now)
-            .then_some(entry.verified)
+    /// What was verified of this token, if it is known, valid at `now` and verified by keys that `is_current` says count.
+    ///
+    /// # Errors
+    /// It is not; its digest, to insert it by.
+    pub fn get(
+        &self,
+        token: RawToken<'_>,
+        now: Timestamp,
+        is_current: impl Fn(&Verified) -> bool,
+    ) -> Result<Arc<Verified>, TokenDigest> {
+        let is_good =
+            |verified: &Arc<Verified>| verified.validity().holds_at(now) && is_current(verified);
+        if let Some(verified) = recent::get(self.origin, token).filter(is_good) {
+            return Ok(verified);
+        }
+        let digest = digest(token);
+        let entry = self.entries.get(&digest).ok_or(digest)?;
+        if !is_good(&entry.verified) {
+            return Err(digest);
+        }
+        recent::insert(self.origin, token, &entry.verified);
+        Ok(entry.verified)
     }
 
     /// Remembers a verified token.

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! [`decide`] is a plain function over one [`State`]: no async, no lock held, no I/O, no framework type. `extract` finds the token in one
-//! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers out of `field`s, `cache` remembers, and `authorize` asks
-//! the rules of `policy`. Whatever goes wrong is a [`Refusal`]
+//! of the `places`, `verify` judges it with `claim_rules`, `identity` makes the headers out of `field`s, `cache` and `recent` remember, and
+//! `authorize` asks the rules of `policy`. Whatever goes wrong is a [`Refusal`]
 //! with one [`Reason`](crate::reason); what the outside hears of it is decided in `server/respond.rs`. A key
 //! that is not here and may be had is a [`Halt::KeyMissing`]: the server waits for it and asks again.
 #![deny(
@@ -31,6 +31,7 @@ pub mod headers;
 pub mod identity;
 pub mod issuers;
 pub mod places;
+mod recent;
 pub mod refusal;
 mod required_claims;
 pub mod signed_identity;
@@ -358,13 +359,10 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
     if token.bytes().len() > state.max_token_bytes {
         return Err(verify::too_large(token).from(source));
     }
-    let digest = cache::digest(token);
-    let known = cache
-        .get(&digest, now)
-        .filter(|verified| verified.is_current(&state.issuers));
-    if let Some(verified) = known {
-        return Ok(admitted(verified, Lookup::Hit));
-    }
+    let digest = match cache.get(token, now, |known| known.is_current(&state.issuers)) {
+        Ok(verified) => return Ok(admitted(verified, Lookup::Hit)),
+        Err(digest) => digest,
+    };
     let verified = verify::verify(state, token, now).map_err(|refused| refused.from(source))?;
     let verified = Arc::new(verified);
     cache.insert(digest, Arc::clone(&verified), now);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use actix_web::HttpRequest;
+use actix_web::dev::RequestHead;
 use actix_web::http::header::HeaderMap;
 
 use crate::request::HeaderLines;
@@ -60,14 +60,14 @@ impl Lines for HeaderMap {
 impl<'r> Asked<'r, HeaderMap> {
     /// A request over HTTP.
     #[must_use]
-    pub fn over_http(request: &'r HttpRequest) -> Self {
-        let uri = request.uri();
+    pub fn over_http(head: &'r RequestHead) -> Self {
+        let uri = &head.uri;
         Self {
-            method: request.method().as_str(),
+            method: head.method.as_str(),
             path: uri.path(),
             query: uri.query(),
-            headers: request.headers(),
-            peer: request.peer_addr(),
+            headers: head.headers(),
+            peer: head.peer_addr,
             client: None,
         }
     }

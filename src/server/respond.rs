@@ -46,46 +46,61 @@ pub enum Audience {
     Program,
 }
 
+/// The request may pass: exactly 200 (Envoy takes 204 for a denial).
+pub const ALLOWED: StatusCode = StatusCode::OK;
+
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// How long a client may wait before it asks again when nothing can be decided, in seconds.
 const RETRY_AFTER: &str = "5";
 
-/// The request may pass: exactly 200 (Envoy takes 204 for a denial), no body, every identity header.
+/// The request may pass: no body, every identity header.
 #[must_use]
 pub fn allow(live: &Live, permit: &Permit) -> HttpResponse {
-    let mut response = HttpResponse::new(StatusCode::OK);
+    let mut response = HttpResponse::new(ALLOWED);
     let headers = response.headers_mut();
     headers.reserve(live.identity_headers.len() + 1);
-    let Some(known) = permit.known() else {
-        // Nobody: every header all the same, so that none of the client's own survives.
-        for name in live.identity_headers.iter() {
-            headers.insert(name.clone(), HeaderValue::from_static(""));
-        }
-        if let Some(name) = &live.signed_header {
-            headers.insert(name.clone(), HeaderValue::from_static(""));
-        }
-        headers.insert(header::CACHE_CONTROL, NO_STORE);
-        return response;
-    };
-    if let Some(name) = &live.signed_header {
-        // One that is promised is never left out of an answer to somebody known.
-        let signed = permit.signed().cloned();
-        let Some(Ok(value)) = signed.map(HeaderValue::from_maybe_shared) else {
-            return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
-        };
-        headers.insert(name.clone(), value);
-    }
-    let values = known.verified().identity().values();
-    for (name, value) in live.identity_headers.iter().zip(values) {
+    let mut are_fit = true;
+    let is_whole = each_identity_line(live, permit, |name, value| {
         // The gate lets no control character through, so the value fits; were it otherwise, nobody may pass.
-        let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) else {
-            return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
-        };
-        headers.insert(name.clone(), value);
+        match HeaderValue::from_maybe_shared(value.clone()) {
+            Ok(value) => {
+                headers.insert(name.clone(), value);
+            }
+            Err(_) => are_fit = false,
+        }
+    });
+    if !is_whole || !are_fit {
+        return HttpResponse::new(StatusCode::SERVICE_UNAVAILABLE);
     }
     headers.insert(header::CACHE_CONTROL, NO_STORE);
     response
+}
+
+/// Shows each identity line of a request that may pass: each name once, and an empty value where there is none, so that nothing of the
+/// client's own survives. `false`: one that is promised is missing, and nobody may pass.
+pub fn each_identity_line(
+    live: &Live,
+    permit: &Permit,
+    mut show: impl FnMut(&HeaderName, &Bytes),
+) -> bool {
+    let Some(known) = permit.known() else {
+        let nothing = Bytes::new();
+        for name in live.identity_headers.iter().chain(&live.signed_header) {
+            show(name, &nothing);
+        }
+        return true;
+    };
+    let values = known.verified().identity().values();
+    for (name, value) in live.identity_headers.iter().zip(values) {
+        show(name, value);
+    }
+    match (&live.signed_header, permit.signed()) {
+        (Some(name), Some(value)) => show(name, value),
+        (Some(_), None) => return false,
+        (None, _) => {}
+    }
+    true
 }
 
 const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
@@ -95,7 +110,7 @@ const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-r
 #[must_use]
 pub fn allow_envoy(live: &Live, permit: &Permit) -> HttpResponse {
     let mut response = allow(live, permit);
-    if response.status() != StatusCode::OK {
+    if response.status() != ALLOWED {
         return response;
     }
     let mut names = String::new();
@@ -126,18 +141,10 @@ pub fn allow_envoy(live: &Live, permit: &Permit) -> HttpResponse {
 /// `None`: one that is promised is missing, and nobody may pass.
 #[must_use]
 pub fn identity_lines<'l>(live: &'l Live, permit: &Permit) -> Option<Vec<(&'l str, Bytes)>> {
-    let names = live.identity_headers.iter().map(HeaderName::as_str);
-    let signed = live.signed_header.as_ref().map(HeaderName::as_str);
-    let Some(known) = permit.known() else {
-        let all = names.chain(signed);
-        return Some(all.map(|name| (name, Bytes::new())).collect());
-    };
-    let values = known.verified().identity().values();
-    let mut lines: Vec<_> = names.zip(values.iter().cloned()).collect();
-    if let Some(name) = signed {
-        lines.push((name, permit.signed().cloned()?));
-    }
-    Some(lines)
+    let names = live.identity_headers.iter().chain(&live.signed_header);
+    let mut values = Vec::with_capacity(live.identity_headers.len() + 1);
+    each_identity_line(live, permit, |_, value| values.push(value.clone()))
+        .then(|| names.map(HeaderName::as_str).zip(values).collect())
 }
 
 /// Something inside failed. Without the settings, since they may be what failed.

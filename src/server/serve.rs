@@ -21,7 +21,9 @@ use tokio_rustls::server::TlsStream;
 use tracing_actix_web::TracingLogger;
 
 use super::Service;
+use super::express::{Express, Lane, Prefixed};
 use super::listen::Socket;
+use super::routes::Routes;
 use super::span::RequestSpan;
 use super::tls::{Secure, Speaks, Tls};
 use super::watched::{Patience, Watched};
@@ -49,9 +51,6 @@ const QUIET: Duration = KEEP_ALIVE.saturating_add(Duration::from_secs(5));
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a client may leave an answer untaken.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Routes of a listener.
-pub type Routes = fn(&mut web::ServiceConfig);
 
 /// Starts a server on open sockets. Signals are the caller's: actix would stop at once on SIGINT.
 ///
@@ -152,6 +151,7 @@ impl Application {
         }
     }
 
+    /// The lane, and actix behind it.
     fn http<S: AsyncRead + AsyncWrite + Unpin + 'static>(
         &self,
     ) -> impl ServiceFactory<
@@ -165,21 +165,32 @@ impl Application {
         let application = App::new()
             .app_data(self.service.clone())
             .wrap(Condition::new(self.request_spans, spans))
-            .configure(self.routes)
+            .configure(self.routes.table)
             .into_factory()
             .map_err(|error| error.error_response());
         let draining = self.draining.clone();
-        HttpService::build()
+        let behind = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(self.header_timeout)
             .client_disconnect_timeout(LINGER)
-            .on_connect_ext(|stream: &Watched<S>, data| {
-                data.insert(stream.exchanges());
+            .on_connect_ext(|stream: &Prefixed<Watched<S>>, data| {
+                data.insert(stream.inner().exchanges());
             })
             .graceful_shutdown_signal(move || {
                 let signal = draining.clone();
                 async move { signal.notified().await }
             })
-            .finish(map_config(application, |()| AppConfig::default()))
+            .finish(map_config(application, |()| AppConfig::default()));
+        let lane = Lane {
+            service: self.service.clone().into_inner(),
+            // A span stands around what actix does.
+            hot: if self.request_spans {
+                |_| None
+            } else {
+                self.routes.hot
+            },
+            draining: self.draining.clone(),
+        };
+        Express { lane, behind }
     }
 }

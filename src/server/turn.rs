@@ -63,51 +63,101 @@ impl<A> Turn<A> {
     }
 }
 
-/// Answers a request, with as many attempts as keys have to be waited for. A panic is caught, counted, and a 503 for this request only:
-/// it is a bug, and never a 200.
+/// An attempt that needs a key.
+#[derive(Debug)]
+pub struct Waiting {
+    attempt: Attempt,
+    missing: MissingKey,
+}
+
+impl Waiting {
+    /// Answers, with as many further attempts as keys have to be waited for.
+    pub async fn settled<A>(
+        mut self,
+        service: &Service,
+        handle: impl Fn(Attempt) -> Turn<A>,
+        form: impl Fn(Reply) -> A,
+    ) -> A {
+        loop {
+            let began = self.attempt.began;
+            let waited = service.keyring.wait(&self.missing, began.into()).await;
+            let attempt = Attempt {
+                began,
+                is_first: false,
+                patience: match waited {
+                    Waited::Again { is_final: false } => Patience::MayWait,
+                    Waited::Again { is_final: true } => Patience::IsOver,
+                    Waited::NotNow(after) => Patience::NotNow(after),
+                },
+            };
+            match guarded(service, attempt, &handle, &form) {
+                Turn::Answer(answer) => return answer,
+                Turn::Wait(missing) => self = Self { attempt, missing },
+            }
+        }
+    }
+}
+
+/// One attempt. A panic is caught, counted, and a 503 for this request only: it is a bug, and never a 200.
+fn guarded<A>(
+    service: &Service,
+    attempt: Attempt,
+    handle: impl Fn(Attempt) -> Turn<A>,
+    form: impl Fn(Reply) -> A,
+) -> Turn<A> {
+    catch_unwind(AssertUnwindSafe(|| handle(attempt))).unwrap_or_else(|_| {
+        service.metrics.panicked();
+        Turn::Answer(form(respond::internal()))
+    })
+}
+
+/// Answers a request that came at the moment `began` by a first attempt, which waits for nothing.
+///
+/// # Errors
+/// A key is missing that may be had.
+pub fn first<A>(
+    service: &Service,
+    began: Instant,
+    handle: impl Fn(Attempt) -> Turn<A>,
+    form: impl Fn(Reply) -> A,
+) -> Result<A, Waiting> {
+    let attempt = Attempt {
+        began,
+        is_first: true,
+        patience: Patience::MayWait,
+    };
+    match guarded(service, attempt, handle, form) {
+        Turn::Answer(answer) => Ok(answer),
+        Turn::Wait(missing) => Err(Waiting { attempt, missing }),
+    }
+}
+
+/// Answers a request, with as many attempts as keys have to be waited for.
 pub async fn settled<A>(
     service: &Service,
     handle: impl Fn(Attempt) -> Turn<A>,
     form: impl Fn(Reply) -> A,
 ) -> A {
-    let mut attempt = Attempt {
-        began: Instant::now(),
-        is_first: true,
-        patience: Patience::MayWait,
-    };
-    loop {
-        let turn = catch_unwind(AssertUnwindSafe(|| handle(attempt)));
-        let turn = turn.unwrap_or_else(|_| {
-            service.metrics.panicked();
-            Turn::Answer(form(respond::internal()))
-        });
-        let missing = match turn {
-            Turn::Answer(answer) => return answer,
-            Turn::Wait(missing) => missing,
-        };
-        let waited = service.keyring.wait(&missing, attempt.began.into()).await;
-        attempt.is_first = false;
-        attempt.patience = match waited {
-            Waited::Again { is_final: false } => Patience::MayWait,
-            Waited::Again { is_final: true } => Patience::IsOver,
-            Waited::NotNow(after) => Patience::NotNow(after),
-        };
+    match first(service, Instant::now(), &handle, &form) {
+        Ok(answer) => answer,
+        Err(waiting) => waiting.settled(service, handle, form).await,
     }
 }
 
-/// The same over HTTP. While the service drains, every answer is the last one of its connection, so that clients go elsewhere by
-/// themselves.
+/// The same over HTTP.
 pub async fn answered(
     service: &Service,
     handle: impl Fn(Attempt) -> Turn<HttpResponse>,
 ) -> HttpResponse {
-    let mut response = settled(service, handle, Reply::over_http).await;
+    last_while_draining(service, settled(service, handle, Reply::over_http).await)
+}
+
+/// While the service drains, every answer is the last one of its connection, so that clients go elsewhere by themselves.
+pub fn last_while_draining(service: &Service, mut answer: HttpResponse) -> HttpResponse {
     if service.is_draining() {
-        response
-            .head_mut()
-            .set_connection_type(ConnectionType::Close);
+        answer.head_mut().set_connection_type(ConnectionType::Close);
     }
-    response
+    answer
 }
 
 #[cfg(test)]

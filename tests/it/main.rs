@@ -46,6 +46,7 @@ mod doctor;
 mod explained;
 mod explained_input;
 mod explained_live;
+mod express;
 mod ext_authz;
 mod ext_authz_grpc;
 mod fetch_answers;

@@ -53,7 +53,7 @@ fn answer(request: &HttpRequest, body: &[u8], service: &Service, attempt: Attemp
         );
         return Turn::Answer(respond::unknown_client(&live));
     }
-    let asked = Asked::over_http(request);
+    let asked = Asked::over_http(request.head());
     let exchange = Exchange::begin(service, &live, asked, Endpoint::Introspect, attempt);
     let credential = Credential::new(RawToken::new(form.token.as_bytes()), TokenSource::Header);
     match exchange.recognize_token(credential) {

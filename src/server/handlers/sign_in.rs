@@ -26,7 +26,7 @@ pub async fn sign_in(request: HttpRequest, service: web::Data<Service>) -> HttpR
 
 fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn<HttpResponse> {
     let live = service.live.load();
-    let asked = Asked::over_http(request);
+    let asked = Asked::over_http(request.head());
     let exchange = Exchange::begin(service, &live, asked, Endpoint::SignIn, attempt);
     let described = match original(&asked, Dialect::Original, &live) {
         Ok(original) => original,

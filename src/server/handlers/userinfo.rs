@@ -22,7 +22,7 @@ pub async fn userinfo(request: HttpRequest, service: web::Data<Service>) -> Http
 
 fn answer(request: &HttpRequest, service: &Service, attempt: Attempt) -> Turn<HttpResponse> {
     let live = service.live.load();
-    let asked = Asked::over_http(request);
+    let asked = Asked::over_http(request.head());
     let exchange = Exchange::begin(service, &live, asked, Endpoint::UserInfo, attempt);
     let original = match original(&asked, Dialect::Itself, &live) {
         Ok(original) => original,

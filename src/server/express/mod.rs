@@ -1,0 +1,286 @@
+//! The express lane: checks of the plainest form, answered on the connection itself.
+//!
+//! ```text
+//! bytes ─► head: a GET of /verify or /forward-auth, whole, without a body? ─► check ─► write ─► bytes
+//!                      │ no, of any kind
+//!                      ▼
+//!                actix, with the bytes read so far; it keeps the connection
+//! ```
+//!
+//! A known token costs less than a microsecond; what a framework does around it (a request object, maps of headers, routes, a future for
+//! each step) costs three. Nothing is decided here that is not decided behind: what is not understood at once, or not understood whole,
+//! goes to actix, byte for byte, and the answer is the same.
+
+mod head;
+mod prefixed;
+mod write;
+
+use std::cell::RefCell;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use actix_http::Protocol;
+use actix_http::error::DispatchError;
+use actix_server::GracefulShutdownSignal;
+use actix_service::{Service as ActixService, ServiceFactory};
+use bytes::{Buf as _, BytesMut};
+use futures_util::future::LocalBoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+
+use super::answer::Checked;
+use super::live::Service;
+use super::reply::Reply;
+use super::respond;
+use super::routes::Hot;
+use super::turn::{Attempt, Turn, Waiting, first};
+use super::watched::Watched;
+
+use head::{Head, MAX_LINES, Recognized, recognize};
+use write::Written;
+
+pub(super) use prefixed::Prefixed;
+
+/// A connection as the listeners have it.
+type Connection<S> = (Watched<S>, Protocol, Option<SocketAddr>);
+/// One that goes on to actix.
+type HandedOver<S> = (Prefixed<Watched<S>>, Protocol, Option<SocketAddr>);
+
+/// What is read at a time: a usual request of a proxy fits.
+const READ: usize = 4 * 1024;
+/// The longest head that is waited for here.
+const MAX_HEAD: usize = 32 * 1024;
+/// How much is answered before it is sent, where a client asks without waiting.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// What each worker builds its lane from.
+#[derive(Clone)]
+pub(super) struct Lane {
+    pub(super) service: Arc<Service>,
+    /// Which paths are answered here.
+    pub(super) hot: Hot,
+    pub(super) draining: GracefulShutdownSignal,
+}
+
+/// The lane in front of actix.
+pub(super) struct Express<A> {
+    pub(super) lane: Lane,
+    pub(super) behind: A,
+}
+
+impl<S, A> ServiceFactory<Connection<S>> for Express<A>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    A: ServiceFactory<
+            HandedOver<S>,
+            Config = (),
+            Response = (),
+            Error = DispatchError,
+            InitError = (),
+        >,
+    A::Future: 'static,
+    A::Service: 'static,
+{
+    type Response = ();
+    type Error = DispatchError;
+    type Config = ();
+    type Service = ExpressService<A::Service>;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Self::Service, ()>>;
+
+    fn new_service(&self, (): ()) -> Self::Future {
+        let lane = Rc::new(self.lane.clone());
+        let behind = self.behind.new_service(());
+        Box::pin(async move {
+            let behind = Rc::new(behind.await?);
+            Ok(ExpressService { lane, behind })
+        })
+    }
+}
+
+/// A worker's lane.
+pub(super) struct ExpressService<A> {
+    lane: Rc<Lane>,
+    behind: Rc<A>,
+}
+
+impl<S, A> ActixService<Connection<S>> for ExpressService<A>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    A: ActixService<HandedOver<S>, Response = (), Error = DispatchError> + 'static,
+{
+    type Response = ();
+    type Error = DispatchError;
+    type Future = LocalBoxFuture<'static, Result<(), DispatchError>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), DispatchError>> {
+        self.behind.poll_ready(context)
+    }
+
+    fn call(&self, (stream, protocol, peer): Connection<S>) -> Self::Future {
+        let (lane, behind) = (Rc::clone(&self.lane), Rc::clone(&self.behind));
+        Box::pin(async move {
+            match lane.serve(stream, peer).await {
+                Ok(Some(rest)) => behind.call((rest, protocol, peer)).await,
+                // A connection that breaks is the client's affair.
+                Ok(None) | Err(_) => Ok(()),
+            }
+        })
+    }
+}
+
+impl Lane {
+    /// Answers for as long as everything is plain. What is left is the connection with what has been read and not answered; `None`: it
+    /// has ended.
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut stream: Watched<S>,
+        peer: Option<SocketAddr>,
+    ) -> io::Result<Option<Prefixed<Watched<S>>>> {
+        let mut input = BytesMut::new();
+        let output = RefCell::new(Vec::new());
+        let mut draining = pin!(self.draining.notified());
+        loop {
+            let goes_on = self.answer_all(&mut input, &output, peer).await;
+            let is_last = self.service.is_draining();
+            let written = output.take();
+            if !written.is_empty() {
+                stream.write_all(&written).await?;
+                // Its room is used again.
+                let mut written = written;
+                written.clear();
+                output.replace(written);
+                if is_last {
+                    stream.shutdown().await?;
+                    return Ok(None);
+                }
+            }
+            if !goes_on || input.len() >= MAX_HEAD {
+                return Ok(Some(Prefixed::new(input.freeze(), stream)));
+            }
+            input.reserve(READ);
+            let read = std::future::poll_fn(|context| {
+                let read = poll_read(&mut stream, &mut input, context);
+                // Between two requests nothing is lost by ending.
+                if read.is_pending()
+                    && input.is_empty()
+                    && draining.as_mut().poll(context).is_ready()
+                {
+                    return Poll::Ready(Ok(0));
+                }
+                read
+            });
+            if read.await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Answers all plain requests that are here whole. Whether what follows may be one, too.
+    async fn answer_all(
+        &self,
+        input: &mut BytesMut,
+        output: &RefCell<Vec<u8>>,
+        peer: Option<SocketAddr>,
+    ) -> bool {
+        loop {
+            if input.is_empty() || output.borrow().len() > MAX_OUTPUT {
+                return true;
+            }
+            let length = match self.answer(input, output, peer) {
+                Step::Answered(length) => length,
+                Step::Waits(waiting, length) => {
+                    let written = Written::new(&self.service, output, Instant::now());
+                    let again = |attempt| self.again(input, attempt, &written, peer);
+                    let refused = |reply: Reply| written.reply(&reply);
+                    waiting.settled(&self.service, again, refused).await;
+                    length
+                }
+                Step::Part => return true,
+                Step::Other => return false,
+            };
+            input.advance(length);
+        }
+    }
+
+    /// Answers the request that the input begins with.
+    fn answer(&self, input: &[u8], output: &RefCell<Vec<u8>>, peer: Option<SocketAddr>) -> Step {
+        let mut room = [const { MaybeUninit::uninit() }; MAX_LINES];
+        let head = match recognize(input, &mut room, self.hot) {
+            Recognized::Check(head) => head,
+            Recognized::Part => return Step::Part,
+            Recognized::Other => return Step::Other,
+        };
+        let now = Instant::now();
+        let written = Written::new(&self.service, output, now);
+        let attempt = |attempt| self.judge(&head, attempt, &written, peer);
+        match first(&self.service, now, attempt, |reply: Reply| {
+            written.reply(&reply);
+        }) {
+            Ok(()) => Step::Answered(head.length),
+            Err(waiting) => Step::Waits(waiting, head.length),
+        }
+    }
+
+    /// The same after a key has been waited for: what was read of the head is not kept meanwhile.
+    fn again(
+        &self,
+        input: &[u8],
+        attempt: Attempt,
+        written: &Written<'_>,
+        peer: Option<SocketAddr>,
+    ) -> Turn<()> {
+        let mut room = [const { MaybeUninit::uninit() }; MAX_LINES];
+        match recognize(input, &mut room, self.hot) {
+            Recognized::Check(head) => self.judge(&head, attempt, written, peer),
+            Recognized::Part | Recognized::Other => {
+                written.reply(&respond::internal());
+                Turn::Answer(())
+            }
+        }
+    }
+
+    fn judge(
+        &self,
+        head: &Head<'_, '_>,
+        attempt: Attempt,
+        written: &Written<'_>,
+        peer: Option<SocketAddr>,
+    ) -> Turn<()> {
+        let asked = head.asked(peer);
+        head.check.judge(
+            &asked,
+            &self.service,
+            attempt,
+            |live, checked| match checked {
+                Checked::Pass(permit) => written.pass(live, &permit),
+                Checked::Refused(reply) => written.reply(&reply),
+            },
+        )
+    }
+}
+
+/// What came of the bytes that a connection began with.
+enum Step {
+    /// A request of this length has been answered.
+    Answered(usize),
+    /// One of this length needs a key.
+    Waits(Waiting, usize),
+    /// More must be read.
+    Part,
+    /// It is for actix.
+    Other,
+}
+
+fn poll_read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    input: &mut BytesMut,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    tokio_util::io::poll_read_buf(Pin::new(stream), context, input)
+}
