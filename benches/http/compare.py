@@ -52,7 +52,9 @@ def make_tokens(binary, keys, folder):
     minted = subprocess.run([binary, "mint", "--key", keys.private, "--algorithm", keys.algorithm, "--kid", "k1", "--issuer", ISSUER,
                              "--audience", AUDIENCE, "--expires-in", "1day", "--claims", json.dumps(CLAIMS), "--count", "100000"],
                             check=True, capture_output=True, text=True).stdout.splitlines()
-    forged = [token[:-40] + token[-40:].swapcase() for token in minted]
+    # One letter in the middle of the signature: it must be computed with to be found wrong.
+    other = lambda letter: "A" if letter != "A" else "B"
+    forged = [token[:-22] + other(token[-22]) + token[-21:] for token in minted]
     for shape, (_, count) in SHAPES.items():
         tokens = forged if shape == "forged" else minted
         with open(os.path.join(folder, shape + ".txt"), "w") as file:

@@ -7,12 +7,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aws_lc_rs::digest;
-use moka::Expiry;
-use moka::notification::RemovalCause;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::Timestamp;
 use crate::request::RawToken;
@@ -35,23 +34,35 @@ pub fn digest(token: RawToken<'_>) -> TokenDigest {
 pub struct TokenCache {
     /// Names this cache in what threads remember of it.
     origin: Origin,
-    entries: Cache<TokenDigest, Entry, ahash::RandomState>,
-    evictions: Arc<AtomicU64>,
+    entries: Cache<TokenDigest, Entry, Weigher, ahash::RandomState, Evictions>,
+    evictions: Evictions,
 }
 
-#[derive(Clone)]
-struct Entry {
+/// A verified token, and until when it may be answered from here.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
     verified: Arc<Verified>,
-    /// How long it may stay, by the monotonic clock.
-    keep: Duration,
+    keep_until: Timestamp,
+}
+
+impl Entry {
+    fn is_good(&self, now: Timestamp, is_current: impl Fn(&Verified) -> bool) -> bool {
+        now < self.keep_until
+            && self.verified.validity().holds_at(now)
+            && is_current(&self.verified)
+    }
 }
 
 /// No entry stays longer, whatever its `exp` says.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// What moka and the allocator need for an entry beside the entry itself: bucket, list nodes, timer node, rounding. With it, 40,000
-/// tokens of 20 groups took the 1.4 KiB each in memory that is accounted for them.
-const OVERHEAD: usize = 540;
+/// What the cache and the allocator need for an entry beside the entry itself: a slot, a place in a table, what is remembered of entries
+/// that were pushed out, rounding.
+const OVERHEAD: usize = 200;
+/// What an entry of a usual token takes, for the size of the tables at the start. They grow.
+const USUAL: u64 = 1024;
+/// How many entries that were pushed out are remembered, beside those that are there: those that come again are worth keeping.
+const GHOSTS: f64 = 0.25;
 
 /// How many caches there were so far.
 static CACHES: AtomicU64 = AtomicU64::new(0);
@@ -60,18 +71,19 @@ impl TokenCache {
     /// A cache that takes at most about `max_bytes`.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
-        let evictions = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&evictions);
-        let entries = Cache::builder()
-            .max_capacity(max_bytes)
-            .weigher(|_, entry: &Entry| size_of_entry(entry))
-            .expire_after(UntilExpiry)
-            .eviction_listener(move |_, _, cause| {
-                if cause == RemovalCause::Size {
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .build_with_hasher(ahash::RandomState::new());
+        let evictions = Evictions::default();
+        let usual = usize::try_from(max_bytes / USUAL).unwrap_or(usize::MAX);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(usual.max(1))
+            .weight_capacity(max_bytes)
+            .ghost_allocation(GHOSTS)
+            .build();
+        let hasher = ahash::RandomState::new();
+        let entries = match options {
+            Ok(options) => Cache::with_options(options, Weigher, hasher, evictions.clone()),
+            // All that is asked for is given above.
+            Err(_) => Cache::with(usual.max(1), max_bytes, Weigher, hasher, evictions.clone()),
+        };
         Self {
             origin: Origin(CACHES.fetch_add(1, Ordering::Relaxed)),
             entries,
@@ -89,46 +101,48 @@ impl TokenCache {
         now: Timestamp,
         is_current: impl Fn(&Verified) -> bool,
     ) -> Result<Arc<Verified>, TokenDigest> {
-        let is_good =
-            |verified: &Arc<Verified>| verified.validity().holds_at(now) && is_current(verified);
-        if let Some(verified) = recent::get(self.origin, token).filter(is_good) {
-            return Ok(verified);
+        if let Some(entry) =
+            recent::get(self.origin, token, |entry| entry.is_good(now, &is_current))
+        {
+            return Ok(entry.verified);
         }
         let digest = digest(token);
         let entry = self.entries.get(&digest).ok_or(digest)?;
-        if !is_good(&entry.verified) {
+        if !entry.is_good(now, &is_current) {
             return Err(digest);
         }
-        recent::insert(self.origin, token, &entry.verified);
+        recent::insert(self.origin, token, &entry);
         Ok(entry.verified)
     }
 
     /// Remembers a verified token.
     pub fn insert(&self, digest: TokenDigest, verified: Arc<Verified>, now: Timestamp) {
-        let keep = verified
-            .validity()
-            .until()
-            .map_or(MAX_AGE, |until| until.since(now).min(MAX_AGE));
-        self.entries.insert(digest, Entry { verified, keep });
+        let longest = now.plus(MAX_AGE);
+        let until = verified.validity().until();
+        let keep_until = until.map_or(longest, |until| until.min(longest));
+        let entry = Entry {
+            verified,
+            keep_until,
+        };
+        self.entries.insert(digest, entry);
     }
 
-    /// How many entries there are, after housekeeping.
+    /// How many entries there are. Those that have expired count until they are pushed out.
     #[must_use]
     pub fn entries(&self) -> u64 {
-        self.entries.run_pending_tasks();
-        self.entries.entry_count()
+        u64::try_from(self.entries.len()).unwrap_or(u64::MAX)
     }
 
     /// How many bytes they take, about.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.entries.weighted_size()
+        self.entries.weight()
     }
 
     /// How many were pushed out for want of room.
     #[must_use]
     pub fn evictions(&self) -> u64 {
-        self.evictions.load(Ordering::Relaxed)
+        self.evictions.0.load(Ordering::Relaxed)
     }
 }
 
@@ -138,15 +152,24 @@ impl std::fmt::Debug for TokenCache {
     }
 }
 
-struct UntilExpiry;
+#[derive(Clone, Debug)]
+struct Weigher;
 
-impl Expiry<TokenDigest, Entry> for UntilExpiry {
-    fn expire_after_create(&self, _: &TokenDigest, entry: &Entry, _: Instant) -> Option<Duration> {
-        Some(entry.keep)
+impl Weighter<TokenDigest, Entry> for Weigher {
+    fn weight(&self, _: &TokenDigest, entry: &Entry) -> u64 {
+        let size = size_of::<TokenDigest>() + size_of::<Entry>() + entry.verified.size() + OVERHEAD;
+        u64::try_from(size).unwrap_or(u64::MAX)
     }
 }
 
-fn size_of_entry(entry: &Entry) -> u32 {
-    let size = size_of::<TokenDigest>() + size_of::<Entry>() + entry.verified.size() + OVERHEAD;
-    u32::try_from(size).unwrap_or(u32::MAX)
+/// Counts entries that are pushed out.
+#[derive(Clone, Debug, Default)]
+struct Evictions(Arc<AtomicU64>);
+
+impl Lifecycle<TokenDigest, Entry> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: TokenDigest, _: Entry) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

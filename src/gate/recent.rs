@@ -6,11 +6,10 @@
 //! a reload, finds none of them. Bounded by slots and by the length of a token, for each thread.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use crate::request::RawToken;
 
-use super::verify::Verified;
+use super::cache::Entry;
 
 /// Groups of slots, and slots in each: more than enough for a hundred tokens in turn.
 const GROUPS: usize = 128;
@@ -28,12 +27,12 @@ pub(super) struct Origin(pub(super) u64);
 pub(super) struct Recent<V>(Vec<Group<V>>);
 
 struct Group<V> {
-    slots: [Option<Entry<V>>; SLOTS],
+    slots: [Option<Slot<V>>; SLOTS],
     /// The slot that is filled next.
     next: usize,
 }
 
-struct Entry<V> {
+struct Slot<V> {
     origin: Origin,
     token: Box<[u8]>,
     known: V,
@@ -49,17 +48,24 @@ impl<V> Default for Group<V> {
 }
 
 thread_local! {
-    static RECENT: RefCell<Recent<Arc<Verified>>> = const { RefCell::new(Recent::new()) };
+    static RECENT: RefCell<Recent<Entry>> = const { RefCell::new(Recent::new()) };
 }
 
-/// What this thread remembers of a token.
-pub(super) fn get(origin: Origin, token: RawToken<'_>) -> Option<Arc<Verified>> {
-    RECENT.with_borrow(|recent| recent.get(origin, token).map(Arc::clone))
+/// What this thread remembers of a token, if `is_good`.
+pub(super) fn get(
+    origin: Origin,
+    token: RawToken<'_>,
+    is_good: impl Fn(&Entry) -> bool,
+) -> Option<Entry> {
+    RECENT.with_borrow(|recent| {
+        let known = recent.get(origin, token);
+        known.filter(|entry| is_good(entry)).cloned()
+    })
 }
 
 /// Has this thread remember a token that the cache knows.
-pub(super) fn insert(origin: Origin, token: RawToken<'_>, verified: &Arc<Verified>) {
-    RECENT.with_borrow_mut(|recent| recent.insert(origin, token, Arc::clone(verified)));
+pub(super) fn insert(origin: Origin, token: RawToken<'_>, entry: &Entry) {
+    RECENT.with_borrow_mut(|recent| recent.insert(origin, token, entry.clone()));
 }
 
 impl<V> Recent<V> {
@@ -88,7 +94,7 @@ impl<V> Recent<V> {
             return;
         };
         // What another cache left behind goes first, and what this one knew of the same token.
-        let is_free = |slot: &Option<Entry<V>>| {
+        let is_free = |slot: &Option<Slot<V>>| {
             let entry = slot.as_ref();
             entry.is_none_or(|old| old.origin != origin || *old.token == *bytes)
         };
@@ -98,7 +104,7 @@ impl<V> Recent<V> {
             group.next = (group.next + 1) % SLOTS;
         }
         if let Some(slot) = group.slots.get_mut(place) {
-            *slot = Some(Entry {
+            *slot = Some(Slot {
                 origin,
                 token: bytes.into(),
                 known,
