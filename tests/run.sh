@@ -65,6 +65,7 @@ install_missing() {
   have curl || packages+=(curl ca-certificates)
   have nginx || packages+=(nginx)
   have haproxy || packages+=(haproxy)
+  have valgrind || packages+=(valgrind)
   have apache2 || packages+=(apache2)
   [ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || packages+=(libapache2-mod-auth-openidc)
   [ -e /usr/share/lua/5.3/socket/http.lua ] || packages+=(lua-socket)
@@ -74,7 +75,7 @@ install_missing() {
   if [ ${#packages[@]} -gt 0 ] || ! have promtool; then
     if ! have apt-get; then
       echo "tests/run.sh: no apt-get here. Install a C compiler, curl, nginx (with auth_request), HAProxy (2.5 or newer, with Lua)," >&2
-      echo "Apache httpd with mod_auth_openidc and LuaSocket, Caddy, Traefik, Envoy, promtool, hadolint, kubernetes-validate, docker-compose and" >&2
+      echo "Apache httpd with mod_auth_openidc and LuaSocket, valgrind, Caddy, Traefik, Envoy, promtool, hadolint, kubernetes-validate, docker-compose and" >&2
       echo "Node.js (20 or newer, with npm) by hand, then run: tests/run.sh" >&2
       exit 1
     fi

@@ -16,6 +16,7 @@ import glob
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import statistics
@@ -222,11 +223,11 @@ def table(shape, servers, found, base):
 
 def versions():
     said = []
-    for name, arguments in [("nginx", ["-v"]), ("haproxy", ["-v"]), ("envoy", ["--version"]), ("wrk", ["-v"])]:
+    for name, shown, argument in [("nginx", "nginx", "-v"), ("haproxy", "HAProxy", "-v"), ("envoy", "Envoy", "--version"), ("wrk", "wrk", "-v")]:
         if program(name):
-            done = subprocess.run([program(name)] + arguments, capture_output=True, text=True)
-            text = (done.stdout + done.stderr).strip().splitlines()[0]
-            said.append(text.replace("nginx version: ", "").split(" https")[0].split(" Copyright")[0])
+            done = subprocess.run([program(name), argument], capture_output=True, text=True)
+            found = re.search(r"\d+\.\d+\.\d+", done.stdout + done.stderr)
+            said.append(f"{shown} {found.group(0) if found else ''}".strip())
     return said
 
 

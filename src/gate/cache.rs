@@ -59,8 +59,8 @@ const MAX_AGE: Duration = Duration::from_hours(1);
 /// What the cache and the allocator need for an entry beside the entry itself: a slot, a place in a table, what is remembered of entries
 /// that were pushed out, rounding.
 const OVERHEAD: usize = 200;
-/// What an entry of a usual token takes, for the size of the tables at the start. They grow.
-const USUAL: u64 = 1024;
+/// How many entries the tables have room for at the start. They grow; all the room at once would double the time that a start takes.
+const ROOM: usize = 4096;
 /// How many entries that were pushed out are remembered, beside those that are there: those that come again are worth keeping.
 const GHOSTS: f64 = 0.25;
 
@@ -72,9 +72,8 @@ impl TokenCache {
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         let evictions = Evictions::default();
-        let usual = usize::try_from(max_bytes / USUAL).unwrap_or(usize::MAX);
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(usual.max(1))
+            .estimated_items_capacity(ROOM)
             .weight_capacity(max_bytes)
             .ghost_allocation(GHOSTS)
             .build();
@@ -82,7 +81,7 @@ impl TokenCache {
         let entries = match options {
             Ok(options) => Cache::with_options(options, Weigher, hasher, evictions.clone()),
             // All that is asked for is given above.
-            Err(_) => Cache::with(usual.max(1), max_bytes, Weigher, hasher, evictions.clone()),
+            Err(_) => Cache::with(ROOM, max_bytes, Weigher, hasher, evictions.clone()),
         };
         Self {
             origin: Origin(CACHES.fetch_add(1, Ordering::Relaxed)),
