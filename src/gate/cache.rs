@@ -1,9 +1,9 @@
 //! The cache of verified tokens: seen this exact token before?
 //!
 //! The key is the SHA-256 of the *whole* token, never of a part and never a short hash (the class of CVE-2026-33496), and no token
-//! text is kept. Only verified tokens enter, so bad ones can neither be answered from here nor push good ones out. An entry dies
-//! with its token's `exp`, with its state (a new key or setting builds a new cache), and every hit checks the time again: a clock
-//! that was set back or forth revives nothing. In front of it stands what each thread has met again (`recent`).
+//! text is kept. Only verified tokens enter, so bad ones can neither be answered from here nor push good ones out. An entry counts
+//! no longer than its token, its issuer's keys and its settings (a new one builds a new cache), nor longer than an hour; every hit looks
+//! at the time again. What no longer counts is pushed out by what does. In front of it stands what each thread has met again (`recent`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
