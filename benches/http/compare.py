@@ -18,6 +18,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -264,6 +265,8 @@ def page(options, results):
 
 
 def main():
+    # What was started is stopped, whoever ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/dist/jwtgate")
     parser.add_argument("--empty", default="target/dist/examples/empty")

@@ -209,6 +209,8 @@ def measure(proxy, checks, options, bearer):
 
 
 def main():
+    # What was started is stopped, whoever ends this.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default="target/dist/jwtgate")
     parser.add_argument("--seconds", type=int, default=4)

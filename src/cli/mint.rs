@@ -1,5 +1,6 @@
 //! `jwtgate mint`: sign a token, for tests and services.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,11 +69,16 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
         print::data(key.sign(kid, &arguments.typ, &claims)?);
         return Ok(Exit::Fine);
     };
+    let mut out = std::io::stdout().lock();
     for number in 1..=count {
         if let Some(claims) = claims.as_object_mut() {
             claims.insert("jti".to_owned(), format!("{number:08}").into());
         }
-        print::data(key.sign(kid, &arguments.typ, &claims)?);
+        let token = key.sign(kid, &arguments.typ, &claims)?;
+        if writeln!(out, "{token}").is_err() {
+            // Nobody reads on.
+            break;
+        }
     }
     Ok(Exit::Fine)
 }

@@ -5,6 +5,7 @@
 //! no longer than its token, its issuer's keys and its settings (a new one builds a new cache), nor longer than an hour; every hit looks
 //! at the time again. What no longer counts is pushed out by what does. In front of it stands what each thread has met again (`recent`).
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,7 +48,9 @@ pub(super) struct Entry {
 
 impl Entry {
     fn is_good(&self, now: Timestamp, is_current: impl Fn(&Verified) -> bool) -> bool {
+        // One that seems to have come later than now was inserted before the clock was set back.
         now < self.keep_until
+            && self.keep_until <= now.plus(MAX_AGE)
             && self.verified.validity().holds_at(now)
             && is_current(&self.verified)
     }
@@ -56,12 +59,14 @@ impl Entry {
 /// No entry stays longer, whatever its `exp` says.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// What the cache and the allocator need for an entry beside the entry itself: a slot, a place in a table, what is remembered of entries
-/// that were pushed out, rounding.
+/// What the cache and the allocator need for an entry beside the entry itself: a slot, a place in a table, rounding. With it,
+/// 60,000 tokens of 20 groups were accounted 1,121 bytes each, and took 1,082.
 const OVERHEAD: usize = 200;
+/// The smallest part of a cache, in bytes. Each core has its part where there is room, and what is larger than a part is not kept at all.
+const MIN_SHARD: u64 = 1024 * 1024;
 /// How many entries the tables have room for at the start. They grow; all the room at once would double the time that a start takes.
 const ROOM: usize = 4096;
-/// How many entries that were pushed out are remembered, beside those that are there: those that come again are worth keeping.
+/// For how many of these it is remembered that they were pushed out: those that come again are worth keeping.
 const GHOSTS: f64 = 0.25;
 
 /// How many caches there were so far.
@@ -72,7 +77,9 @@ impl TokenCache {
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         let evictions = Evictions::default();
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let options = OptionsBuilder::new()
+            .shards(shards(max_bytes, cores))
             .estimated_items_capacity(ROOM)
             .weight_capacity(max_bytes)
             .ghost_allocation(GHOSTS)
@@ -145,6 +152,14 @@ impl TokenCache {
     }
 }
 
+/// How many parts with a lock each a cache of so many bytes has.
+fn shards(max_bytes: u64, cores: usize) -> usize {
+    let fitting = usize::try_from(max_bytes / MIN_SHARD).unwrap_or(usize::MAX);
+    // The library takes the next power of two: here the one before, so that none is smaller.
+    let largest = fitting.checked_ilog2().map_or(1, |power| 1 << power);
+    largest.min(cores.next_power_of_two())
+}
+
 impl std::fmt::Debug for TokenCache {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("TokenCache").finish_non_exhaustive()
@@ -170,5 +185,27 @@ impl Lifecycle<TokenDigest, Entry> for Evictions {
 
     fn on_evict(&self, (): &mut (), _: TokenDigest, _: Entry) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_cache_is_not_cut_into_parts_that_hold_nothing() {
+        const MIB: u64 = 1024 * 1024;
+        for (max_bytes, cores, expected) in [
+            (64 * 1024, 64, 1),
+            (MIB, 64, 1),
+            (3 * MIB, 64, 2),
+            (64 * MIB, 64, 64),
+            (64 * MIB, 3, 4),
+            (64 * MIB, 1, 1),
+            (1, 1, 1),
+            (u64::MAX, 2, 2),
+        ] {
+            assert_eq!(shards(max_bytes, cores), expected, "{max_bytes} {cores}");
+        }
     }
 }

@@ -211,28 +211,38 @@ impl<'r, H: Lines> Exchange<'r, H> {
     pub fn refuse_unread(&self, reason: Reason) -> Reply {
         let refusal = Refusal::without_token(reason);
         self.record(&refusal, ending(respond::status(self.endpoint, reason)));
-        respond::refuse(
-            self.live,
-            self.endpoint,
-            &refusal,
-            self.audience(),
-            Offer::default(),
-        )
+        self.told(&refusal)
     }
 
     /// The answer to a request that may pass, and that the application behind did not answer. The decision has been counted.
     #[must_use]
-    pub fn not_answered(&self, reason: Reason) -> Reply {
+    pub fn not_answered(&self, reason: Reason, cause: Option<&str>) -> Reply {
         self.service.metrics.not_answered(reason);
-        let refusal = Refusal::without_token(reason);
-        tracing::info!(
-            reason.code = reason.code(),
-            "passed, and not answered by the application"
-        );
+        let (code, hint) = (reason.code(), reason.hint());
+        if reason == Reason::RequestMalformed {
+            // The client's own body broke off: nobody here need do anything.
+            tracing::info!(
+                reason.code = code,
+                cause,
+                "passed, and broken off by the client"
+            );
+        } else {
+            tracing::warn!(
+                reason.code = code,
+                cause,
+                hint,
+                "passed, and not answered by the application"
+            );
+        }
+        self.told(&Refusal::without_token(reason))
+    }
+
+    /// A refusal in words, without a place to sign in.
+    fn told(&self, refusal: &Refusal) -> Reply {
         respond::refuse(
             self.live,
             self.endpoint,
-            &refusal,
+            refusal,
             self.audience(),
             Offer::default(),
         )

@@ -17,6 +17,7 @@ mod bounces;
 mod claims;
 mod client_address;
 mod connections;
+pub mod exchanges;
 mod explain;
 mod express;
 #[cfg(feature = "ext-authz")]

@@ -147,6 +147,12 @@ pub fn identity_lines<'l>(live: &'l Live, permit: &Permit) -> Option<Vec<(&'l st
         .then(|| names.map(HeaderName::as_str).zip(values).collect())
 }
 
+/// The head of a request did not come in time.
+#[must_use]
+pub fn too_slow() -> Reply {
+    Reply::new(StatusCode::REQUEST_TIMEOUT).with("connection", "close")
+}
+
 /// Something inside failed. Without the settings, since they may be what failed.
 #[must_use]
 pub fn internal() -> Reply {

@@ -144,16 +144,13 @@ pub async fn settled<A>(
     }
 }
 
-/// The same over HTTP.
+/// The same over HTTP. While the service drains, every answer is the last one of its connection, so that clients go elsewhere by
+/// themselves.
 pub async fn answered(
     service: &Service,
     handle: impl Fn(Attempt) -> Turn<HttpResponse>,
 ) -> HttpResponse {
-    last_while_draining(service, settled(service, handle, Reply::over_http).await)
-}
-
-/// While the service drains, every answer is the last one of its connection, so that clients go elsewhere by themselves.
-pub fn last_while_draining(service: &Service, mut answer: HttpResponse) -> HttpResponse {
+    let mut answer = settled(service, handle, Reply::over_http).await;
     if service.is_draining() {
         answer.head_mut().set_connection_type(ConnectionType::Close);
     }

@@ -7,76 +7,23 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::exchanges::Exchanges;
+
 /// How long a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// From the first byte of a head to the last; `None` where none is sent.
+    /// From the first byte of a head to the last, and to the first head from the beginning; `None` where none is sent.
     pub head: Option<Duration>,
     /// From an answer that does not fit the socket's buffer to the next byte that does.
     pub answer: Duration,
     /// From one answer to the next; `None`: no limit.
     pub quiet: Option<Duration>,
-}
-
-/// What tells a stream that a request is being answered whose body may still come. What arrives meanwhile is no head.
-#[derive(Clone, Debug, Default)]
-pub struct Exchanges(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    /// Exchanges that have begun and not ended.
-    open: AtomicUsize,
-    /// How often one began or ended.
-    changes: AtomicUsize,
-}
-
-/// An exchange that ends when the last clone of this is dropped.
-#[derive(Debug)]
-pub struct Underway(Arc<Counts>);
-
-impl Exchanges {
-    /// The head of a request has been read.
-    #[must_use]
-    pub fn begin(&self) -> Underway {
-        Underway::of(&self.0)
-    }
-
-    fn is_any_open(&self) -> bool {
-        self.0.open.load(Ordering::Acquire) > 0
-    }
-
-    fn changes(&self) -> usize {
-        self.0.changes.load(Ordering::Acquire)
-    }
-}
-
-impl Underway {
-    fn of(counts: &Arc<Counts>) -> Self {
-        counts.open.fetch_add(1, Ordering::AcqRel);
-        counts.changes.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(counts))
-    }
-}
-
-impl Clone for Underway {
-    fn clone(&self) -> Self {
-        Self::of(&self.0)
-    }
-}
-
-impl Drop for Underway {
-    fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
-        self.0.changes.fetch_add(1, Ordering::AcqRel);
-    }
 }
 
 /// A stream with these limits.
@@ -103,14 +50,14 @@ pub struct Watched<S> {
 }
 
 impl<S> Watched<S> {
-    /// Watches a new connection.
+    /// Watches a new connection. It owes a head at once: one that says nothing holds its place no longer than one that says half of it.
     pub fn new(stream: S, patience: Patience) -> Self {
         Self {
             stream,
             patience,
             exchanges: Exchanges::default(),
             seen: 0,
-            head_began: None,
+            head_began: patience.head.map(|_| Instant::now()),
             has_text: false,
             blocked_since: None,
             last_answer: Instant::now(),
@@ -367,6 +314,18 @@ mod tests {
             assert!(idle.is_err());
             let began = Instant::now();
             let error = dripped(&mut client, &mut watched, b"G", Duration::from_secs(1)).await;
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(began.elapsed(), HEAD);
+        });
+    }
+
+    #[test]
+    fn s16_3_a_connection_that_says_nothing_is_cut_off_as_one_that_says_half() {
+        run(async {
+            let (_client, server) = duplex(1024);
+            let mut watched = Watched::new(server, PATIENCE);
+            let began = Instant::now();
+            let error = watched.read_u8().await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             assert_eq!(began.elapsed(), HEAD);
         });

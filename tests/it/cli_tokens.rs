@@ -100,6 +100,35 @@ fn what_keygen_makes_mint_signs_with_and_the_gate_believes() {
 }
 
 #[test]
+fn many_tokens_are_minted_each_another() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("secret.txt");
+    fs::write(&file, tokens::SECRET).expect("the temporary folder is writable");
+    let key = file.to_str().expect("a path in UTF-8");
+    let mint = |count: &str| {
+        let audience = ["--audience", AUDIENCE, "--username", "alice"];
+        run(
+            &[&["mint", "--key", key, "--count", count], &audience[..]].concat(),
+            "",
+        )
+    };
+    let ran = mint("3");
+    let mut minted: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(minted.len(), 3, "{}", ran.all());
+    minted.sort_unstable();
+    minted.dedup();
+    assert_eq!(minted.len(), 3, "{}", ran.all());
+    let gate = Settings::hmac().start();
+    for token in minted {
+        let answer = Request::get("/verify").bearer(token).send(gate.main());
+        assert_eq!(answer.header("X-Auth-User"), Some("alice"));
+    }
+    for count in ["0", "-1", "1000001", "many"] {
+        assert_eq!(mint(count).code, Some(2), "{count}");
+    }
+}
+
+#[test]
 fn keygen_makes_hmac_secrets_as_long_as_their_hash() {
     for (algorithm, hash) in [("HS256", 32), ("HS384", 48), ("HS512", 64)] {
         let ran = run(&["keygen", "--algorithm", algorithm], "");

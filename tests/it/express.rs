@@ -64,6 +64,10 @@ fn questions(path: &str) -> Vec<Request> {
         good("/app").header("X-Padding", "x".repeat(20_000)),
         good("/app").cookie("x".repeat(70_000)),
         good("/app").header("Connection", "keep-alive"),
+        good("/app").header("Host", "evil.example.com"),
+        good("/app").host("a b"),
+        good("/app").host(""),
+        good("/app").host("evil.example.com:80:80"),
         good("/app")
             .header("X-Auth-User", "root")
             .header("x-auth-user", "root"),
@@ -126,6 +130,51 @@ fn requests_that_come_in_pieces_or_together_are_answered_in_their_order() {
     for name in &names {
         let answer = connection.read_response("GET").expect("an answer");
         assert_eq!(answer.header("X-Auth-User"), Some(name.as_str()));
+    }
+}
+
+#[test]
+fn s10_2_a_request_without_a_host_or_with_two_is_refused() {
+    let gate = Settings::hmac().start();
+    let token = tokens::good();
+    for hosts in [
+        "",
+        "Host: a\r\nHost: a\r\n",
+        "Host: a\r\nhost: b\r\n",
+        "X-Host: a\r\n",
+    ] {
+        let text = format!("GET /verify HTTP/1.1\r\n{hosts}Authorization: Bearer {token}\r\n\r\n");
+        let mut connection = Connection::open(gate.main()).expect("it listens");
+        connection.write(text.as_bytes()).expect("it reads");
+        let answer = connection.read_response("GET").expect("an answer");
+        assert_eq!(answer.status, 400, "{hosts:?}");
+        assert_eq!(answer.header("X-Auth-User"), None);
+    }
+}
+
+/// Their answers are more than is held back before it is sent.
+#[test]
+fn many_requests_at_once_with_large_answers_are_all_answered() {
+    const COUNT: usize = 400;
+    let headers: Vec<_> = (0..60)
+        .map(|index| format!("X-Auth-{index} = \"username\""))
+        .collect();
+    let gate = Settings::hmac()
+        .table(&format!(
+            "[identity]\nmax_total_bytes = 65536\n[identity.headers]\n{}",
+            headers.join("\n")
+        ))
+        .start();
+    let name = "n".repeat(200);
+    let token = tokens::good_for(&name);
+    let mut connection = Connection::open(gate.main()).expect("it listens");
+    let one = format!("GET /verify HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\n\r\n");
+    connection
+        .write(one.repeat(COUNT).as_bytes())
+        .expect("it reads");
+    for _ in 0..COUNT {
+        let answer = connection.read_response("GET").expect("an answer");
+        assert_eq!(answer.header("X-Auth-59"), Some(name.as_str()));
     }
 }
 

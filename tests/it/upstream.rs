@@ -514,6 +514,11 @@ fn an_application_that_is_away_is_502_and_a_slow_one_504_and_neither_is_a_refusa
     let failures =
         |gate: &Gate, reason: &str| metric(gate, "jwtgate_upstream_failures_total", &[reason]);
     assert!(gate.wait_for_line("upstream.unreachable"));
+    assert!(
+        gate.wait_for_line("Connection refused"),
+        "what the system says"
+    );
+    assert!(gate.wait_for_line("`upstream.url` names it"), "what to do");
     assert_eq!(failures(&gate, "upstream.unreachable"), 2);
     assert_eq!(metric(&gate, "jwtgate_decisions_total", &[]), 2);
     // Without a good token nobody learns whether there is an application.

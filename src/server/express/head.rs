@@ -80,11 +80,16 @@ pub(super) fn recognize<'h, 'b>(
 }
 
 impl HeadLines<'_, '_> {
-    /// Whether no line says anything about bodies and connections but that this one is kept.
+    /// Whether there is one host (RFC 9112 §3.2), and no line says anything about bodies and connections but that this one is kept.
     fn are_plain(self) -> bool {
-        self.0.iter().all(|line| {
+        let mut hosts = 0;
+        let are_plain = self.0.iter().all(|line| {
             let is = |name: &str| line.name.eq_ignore_ascii_case(name);
             match line.name.len() {
+                4 if is("host") => {
+                    hosts += 1;
+                    true
+                }
                 6 => !is("expect"),
                 7 => !is("upgrade"),
                 10 if is("connection") => line.value.eq_ignore_ascii_case(b"keep-alive"),
@@ -92,7 +97,8 @@ impl HeadLines<'_, '_> {
                 17 => !is("transfer-encoding"),
                 _ => true,
             }
-        })
+        });
+        are_plain && hosts == 1
     }
 }
 
@@ -173,6 +179,8 @@ mod tests {
             ("GET /Verify HTTP/1.1", ""),
             ("GET /sign-in HTTP/1.1", ""),
             ("GET http://a/verify HTTP/1.1", ""),
+            ("GET /verify HTTP/1.1", "Host: a\r\n"),
+            ("GET /verify HTTP/1.1", "hOST: b\r\n"),
             ("GET /verify HTTP/1.1", "Content-Length: 0\r\n"),
             ("GET /verify HTTP/1.1", "content-length: 5\r\n"),
             ("GET /verify HTTP/1.1", "Transfer-Encoding: chunked\r\n"),
@@ -191,6 +199,10 @@ mod tests {
             let text = whole(line, lines);
             assert_eq!(recognized(&text), None, "{text:?}");
         }
+        assert_eq!(
+            recognized("GET /verify HTTP/1.1\r\nX-Host: a\r\n\r\n"),
+            None
+        );
         let many = whole("GET /verify HTTP/1.1", &"a: b\r\n".repeat(MAX_LINES));
         assert_eq!(recognized(&many), None);
         assert_eq!(recognized("\x16\x03\x01\x02"), None, "TLS");
@@ -198,7 +210,8 @@ mod tests {
 
     #[test]
     fn lines_are_found_whatever_their_case() {
-        let text = "GET /verify HTTP/1.1\r\nCookie: a\r\ncookie:  b \r\nX-Cookie: c\r\n\r\n";
+        let text =
+            "GET /verify HTTP/1.1\r\nHost: h\r\nCookie: a\r\ncookie:  b \r\nX-Cookie: c\r\n\r\n";
         let mut room = [const { MaybeUninit::uninit() }; MAX_LINES];
         let Recognized::Check(head) = recognize(text.as_bytes(), &mut room, |_| Some(VERIFY))
         else {
@@ -207,7 +220,7 @@ mod tests {
         let asked = head.asked(None);
         let cookies: Vec<_> = asked.headers.lines("cookie").collect();
         assert_eq!(cookies, [&b"a"[..], b"b"]);
-        assert!(asked.headers.has("x-cookie") && !asked.headers.has("host"));
-        assert_eq!(asked.headers.bytes(), 6 + 1 + 6 + 1 + 8 + 1 + 12);
+        assert!(asked.headers.has("x-cookie") && !asked.headers.has("origin"));
+        assert_eq!(asked.headers.bytes(), 4 + 1 + 6 + 1 + 6 + 1 + 8 + 1 + 16);
     }
 }

@@ -145,23 +145,29 @@ impl Lane {
         let mut input = BytesMut::new();
         let output = RefCell::new(Vec::new());
         let mut draining = pin!(self.draining.notified());
+        let mut has_answered = false;
         loop {
-            let goes_on = self.answer_all(&mut input, &output, peer).await;
+            let next = self.answer_all(&mut input, &output, peer).await;
             let is_last = self.service.is_draining();
-            let written = output.take();
+            let mut written = output.take();
             if !written.is_empty() {
                 stream.write_all(&written).await?;
-                // Its room is used again.
-                let mut written = written;
-                written.clear();
-                output.replace(written);
+                has_answered = true;
                 if is_last {
                     stream.shutdown().await?;
                     return Ok(None);
                 }
+                // Room of a usual size is used again.
+                written.clear();
+                written.shrink_to(READ);
+                output.replace(written);
             }
-            if !goes_on || input.len() >= MAX_HEAD {
-                return Ok(Some(Prefixed::new(input.freeze(), stream)));
+            match next {
+                Next::Read if input.len() < MAX_HEAD => {}
+                Next::Read | Next::HandOver => {
+                    return Ok(Some(Prefixed::new(input.freeze(), stream)));
+                }
+                Next::Answer => continue,
             }
             input.reserve(READ);
             let read = std::future::poll_fn(|context| {
@@ -175,22 +181,37 @@ impl Lane {
                 }
                 read
             });
-            if read.await? == 0 {
-                return Ok(None);
+            match read.await {
+                Ok(0) => return Ok(None),
+                Ok(_) => {}
+                // Who waits between two requests is owed no answer.
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    if !has_answered || !input.is_empty() {
+                        let written = Written::new(&self.service, &output, Instant::now());
+                        written.reply(&respond::too_slow());
+                        stream.write_all(&output.take()).await?;
+                        stream.shutdown().await?;
+                    }
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
-    /// Answers all plain requests that are here whole. Whether what follows may be one, too.
+    /// Answers the plain requests that are here whole, until there are none or their answers should be sent. What comes next.
     async fn answer_all(
         &self,
         input: &mut BytesMut,
         output: &RefCell<Vec<u8>>,
         peer: Option<SocketAddr>,
-    ) -> bool {
+    ) -> Next {
         loop {
-            if input.is_empty() || output.borrow().len() > MAX_OUTPUT {
-                return true;
+            if input.is_empty() {
+                return Next::Read;
+            }
+            if output.borrow().len() > MAX_OUTPUT {
+                return Next::Answer;
             }
             let length = match self.answer(input, output, peer) {
                 Step::Answered(length) => length,
@@ -201,10 +222,14 @@ impl Lane {
                     waiting.settled(&self.service, again, refused).await;
                     length
                 }
-                Step::Part => return true,
-                Step::Other => return false,
+                Step::Part => return Next::Read,
+                Step::Other => return Next::HandOver,
             };
             input.advance(length);
+            // That answer is the last of its connection, and says so.
+            if self.service.is_draining() {
+                return Next::Read;
+            }
         }
     }
 
@@ -263,6 +288,16 @@ impl Lane {
             },
         )
     }
+}
+
+/// What comes next on a connection.
+enum Next {
+    /// More is read.
+    Read,
+    /// There are answers to send, and more requests behind them.
+    Answer,
+    /// It goes on to actix.
+    HandOver,
 }
 
 /// What came of the bytes that a connection began with.

@@ -3,7 +3,6 @@
 //! `ext_authz` over HTTP and what is built on it (Istio, Gateway API). None of them reads a body: bare nginx announces one and does not
 //! send it.
 
-use actix_web::dev::RequestHead;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::server::Service;
@@ -39,24 +38,23 @@ pub const EXT_AUTHZ: Check = Check {
 };
 
 impl Check {
-    /// One attempt at an answer.
-    pub(in crate::server) fn attempt(
-        self,
-        head: &RequestHead,
-        service: &Service,
-        attempt: Attempt,
-    ) -> Turn<HttpResponse> {
-        let asked = Asked::over_http(head);
-        self.judge(&asked, service, attempt, |live, checked| match checked {
+    /// The answer, by a route.
+    pub async fn answer(self, request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
+        let asked = Asked::over_http(request.head());
+        let form = |live: &Live, checked| match checked {
             Checked::Pass(permit) if self.dialect == Dialect::RequestLine => {
                 respond::allow_envoy(live, &permit)
             }
             Checked::Pass(permit) => respond::allow(live, &permit),
             Checked::Refused(reply) => Reply::over_http(reply),
+        };
+        answered(&service, |attempt| {
+            self.judge(&asked, &service, attempt, form)
         })
+        .await
     }
 
-    /// The same, whatever the request came as and the answer goes as.
+    /// One attempt, whatever the request came as and the answer goes as.
     pub(in crate::server) fn judge<H: Lines, A>(
         self,
         asked: &Asked<'_, H>,
@@ -70,13 +68,5 @@ impl Check {
         let original = original(asked, dialect, &live);
         let names_target = names_target(asked.headers, dialect);
         check(&exchange, original, names_target).map(|checked| form(&live, checked))
-    }
-
-    /// The answer, by a route.
-    pub async fn answer(self, request: HttpRequest, service: web::Data<Service>) -> HttpResponse {
-        answered(&service, |attempt| {
-            self.attempt(request.head(), &service, attempt)
-        })
-        .await
     }
 }

@@ -10,11 +10,11 @@ use crate::request::{Original, RawToken};
 use crate::server::Service;
 use crate::server::answer::Exchange;
 use crate::server::asked::Asked;
+use crate::server::exchanges::Exchanges;
 use crate::server::introspection::{Form, active};
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
 use crate::server::turn::{Attempt, Turn, answered};
-use crate::server::watched::Exchanges;
 
 /// The largest form, in bytes: a token of the largest size, percent-encoded, and credentials.
 pub const MAX_FORM_BYTES: usize = 256 * 1024;

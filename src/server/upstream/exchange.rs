@@ -20,11 +20,11 @@ use crate::reason::Reason;
 use crate::server::Service;
 use crate::server::answer::{self, Checked, check};
 use crate::server::asked::Asked;
+use crate::server::exchanges::Underway;
 use crate::server::forwarded::{RequestLine, direct};
 use crate::server::reply::Reply;
 use crate::server::respond::{self, Endpoint};
 use crate::server::turn::{Attempt, settled};
-use crate::server::watched::Underway;
 
 use super::Times;
 use super::activity::Activity;
@@ -44,6 +44,30 @@ pub(super) struct Exchange<'e> {
     pub(super) open: &'e TaskTracker,
     /// Held for as long as a body or a tunnel may bring bytes.
     pub(super) underway: Underway,
+}
+
+/// Why the application did not answer.
+struct NotAnswered {
+    reason: Reason,
+    /// What the system says.
+    cause: Option<String>,
+}
+
+impl From<Reason> for NotAnswered {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            cause: None,
+        }
+    }
+}
+
+/// What an error comes from in the end: `connection refused`, not `client error`.
+fn innermost(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => innermost(source),
+        None => error.to_string(),
+    }
 }
 
 /// What became of a request at the gate.
@@ -75,7 +99,7 @@ impl Exchange<'_> {
             }
             Judged::Pass(outgoing) => {
                 let passed = self.pass_on(&head, outgoing, body, upgrade).await;
-                passed.unwrap_or_else(|reason| told(self.fail(&head, reason, began)))
+                passed.unwrap_or_else(|why| told(self.fail(&head, &why, began)))
             }
         }
     }
@@ -133,26 +157,30 @@ impl Exchange<'_> {
         outgoing: Outgoing,
         body: Incoming,
         upgrade: OnUpgrade,
-    ) -> Result<Response<Body>, Reason> {
+    ) -> Result<Response<Body>, NotAnswered> {
         let is_upgrade = outgoing.is_upgrade;
         let activity = Activity::default();
         let request = self.request(head, outgoing, body, &activity)?;
         let answer = tokio::select! {
             answer = self.application.send(request) => answer,
-            () = activity.silence(self.times.response) => return Err(Reason::UpstreamTimeout),
+            () = activity.silence(self.times.response) => return Err(Reason::UpstreamTimeout.into()),
         };
-        let mut answer = answer.map_err(|error| {
-            tracing::debug!(%error, "the application cannot be asked");
-            if activity.is_broken() {
+        let mut answer = answer.map_err(|error| NotAnswered {
+            reason: if activity.is_broken() {
                 // The client's own body broke off, or stood still.
                 Reason::RequestMalformed
             } else {
                 Reason::UpstreamUnreachable
-            }
+            },
+            cause: Some(innermost(&error)),
         })?;
         let is_switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if is_switching && !is_upgrade {
-            return Err(Reason::UpstreamUnreachable);
+            let cause = Some("it switches protocols and was not asked to".to_owned());
+            return Err(NotAnswered {
+                reason: Reason::UpstreamUnreachable,
+                cause,
+            });
         }
         if answer.headers().contains_key(TRANSFER_ENCODING) {
             // RFC 9112 §6.3: it overrides the length.
@@ -206,7 +234,7 @@ impl Exchange<'_> {
     }
 
     /// What the client is told when the application cannot be asked.
-    fn fail(&self, head: &Parts, reason: Reason, began: Instant) -> Reply {
+    fn fail(&self, head: &Parts, why: &NotAnswered, began: Instant) -> Reply {
         let live = self.service.live.load();
         let attempt = Attempt::last(began);
         answer::Exchange::begin(
@@ -216,7 +244,7 @@ impl Exchange<'_> {
             Endpoint::ForwardAuth,
             attempt,
         )
-        .not_answered(reason)
+        .not_answered(why.reason, why.cause.as_deref())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::server::watched::Underway;
+use crate::server::exchanges::Underway;
 
 use super::activity::Activity;
 

@@ -90,6 +90,26 @@ const EVERYBODY_AND_EVERY_NAME: &[&str] = &[
     "identity.plain",
 ];
 
+/// Where other spellings of a name come through, all that is taken out by its name does.
+const EVERY_SPELLING: &[&str] = &[
+    "identity.underscore",
+    "identity.separator",
+    "identity.other-gates",
+    "claims.address",
+    "claims.place",
+    "claims.url",
+    "claims.method",
+];
+
+/// What clients say in the names of gates and proxies.
+const EVERY_CLAIM: &[&str] = &[
+    "identity.other-gates",
+    "claims.address",
+    "claims.place",
+    "claims.url",
+    "claims.method",
+];
+
 const FAIL_OPEN: &[&str] = &[
     "closed.down",
     "closed.hanging",
@@ -154,15 +174,7 @@ pub(super) const NGINX: &[Copy] = &[
         "odd names are let through",
         On::Live,
         &[("ignore_invalid_headers on;", "ignore_invalid_headers off;")],
-        &[
-            "identity.underscore",
-            "identity.separator",
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_SPELLING,
     ),
     copy(
         "the name of another gate is not emptied",
@@ -580,13 +592,7 @@ pub(super) const CADDY: &[Copy] = &[
             ("\t\trequest_header -X-Real*\n", ""),
             ("\t\trequest_header -X-Forwarded-Port\n", ""),
         ],
-        &[
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_CLAIM,
     ),
     copy(
         "clients are taken for proxies",
@@ -773,15 +779,7 @@ pub(super) const HAPROXY: &[Copy] = &[
             "option http-restrict-req-hdr-names delete",
             "option http-restrict-req-hdr-names preserve",
         )],
-        &[
-            "identity.underscore",
-            "identity.separator",
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_SPELLING,
     ),
     copy(
         "Connection is handed on",
@@ -863,15 +861,7 @@ pub(super) const SPOE: &[Copy] = &[
             "option http-restrict-req-hdr-names delete",
             "option http-restrict-req-hdr-names preserve",
         )],
-        &[
-            "identity.underscore",
-            "identity.separator",
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_SPELLING,
     ),
     copy(
         "Connection is handed on",
@@ -896,13 +886,7 @@ pub(super) const SPOE: &[Copy] = &[
             ("http-request del-header X-Forwarded- -m beg", ""),
             ("http-request del-header X-Real-IP", ""),
         ],
-        &[
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_CLAIM,
     ),
     copy(
         "clients get the identity",
@@ -1022,15 +1006,7 @@ pub(super) const ENVOY_HTTP: &[Copy] = &[
                 "",
             ),
         ],
-        &[
-            "identity.underscore",
-            "identity.separator",
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_SPELLING,
     ),
     copy(
         "the identity is not passed on",
@@ -1112,15 +1088,7 @@ pub(super) const ENVOY_GRPC: &[Copy] = &[
                 "",
             ),
         ],
-        &[
-            "identity.underscore",
-            "identity.separator",
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_SPELLING,
     ),
     copy(
         "names of other gates, and of other requests",
@@ -1140,13 +1108,7 @@ pub(super) const ENVOY_GRPC: &[Copy] = &[
                 "",
             ),
         ],
-        &[
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_CLAIM,
     ),
     copy(
         "large cookies are refused",
@@ -1289,15 +1251,7 @@ pub(super) const APACHE: &[Copy] = &[
             "local folded = name:lower():gsub(\"[^%w]\", \"-\")",
             "local folded = name:lower()",
         )],
-        &[
-            "identity.underscore",
-            "identity.separator",
-            "identity.other-gates",
-            "claims.address",
-            "claims.place",
-            "claims.url",
-            "claims.method",
-        ],
+        EVERY_SPELLING,
     ),
     copy(
         "Connection is believed",
