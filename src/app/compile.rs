@@ -130,13 +130,13 @@ fn issuer(
             id,
             name: settings.name.as_str().into(),
             spellings: settings.spellings().into(),
+            known_headers: KnownHeaders::of(&keys),
             keys,
             generation: Generation::next(),
             supply,
             claims: Arc::new(claims),
             identity: Arc::new(identity),
             is_padded: settings.is_padded,
-            known_headers: KnownHeaders::default(),
         }
     });
     (issuer, faults)

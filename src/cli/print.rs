@@ -13,6 +13,13 @@ pub(super) fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// Talk that takes the place of the line before it.
+pub(super) fn replace(line: impl Display) {
+    let mut out = std::io::stderr().lock();
+    let _ = write!(out, "\r\x1b[K{line}");
+    let _ = out.flush();
+}
+
 /// A text without what could forge or hide something on a terminal: anything but letters, digits and plain signs is escaped.
 pub(super) fn printable(text: &str) -> String {
     text.chars()

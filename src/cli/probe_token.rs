@@ -91,7 +91,10 @@ fn secret_of(settings: &IssuerSettings) -> anyhow::Result<Option<String>> {
 }
 
 /// The claims that are given, and those that an issuer asks for beside them.
-fn filled(mut claims: Map<String, Value>, settings: Option<&IssuerSettings>) -> Map<String, Value> {
+pub(super) fn filled(
+    mut claims: Map<String, Value>,
+    settings: Option<&IssuerSettings>,
+) -> Map<String, Value> {
     let now = Timestamp::now().seconds();
     let mut add = |name: &str, value: Value| {
         claims.entry(name).or_insert(value);

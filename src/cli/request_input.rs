@@ -97,6 +97,17 @@ impl RequestInput {
 }
 
 impl Given {
+    /// A GET with one header.
+    pub(super) fn get(url: &str, header: (String, String)) -> Self {
+        let (name, value) = header;
+        Self {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            headers: GivenLines(vec![(name.to_ascii_lowercase(), value)]),
+            source: None,
+        }
+    }
+
     /// The request, as the gate reads it.
     pub(super) fn view(&self) -> anyhow::Result<RequestView<'_, GivenLines>> {
         let nowhere = self.url.is_empty();

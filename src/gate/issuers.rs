@@ -159,7 +159,7 @@ impl Issuers {
                 claims: Arc::clone(&issuer.claims),
                 identity: Arc::clone(&issuer.identity),
                 is_padded: issuer.is_padded,
-                known_headers: KnownHeaders::default(),
+                known_headers: KnownHeaders::of(keys),
             })
         };
         Some(Self {
@@ -169,11 +169,15 @@ impl Issuers {
     }
 }
 
-/// The encoded headers of verified tokens, each with the key and the algorithm it led to: an issuer signs with few headers, so a
+/// The encoded headers of verified tokens, each with the key and the algorithm it led to: an issuer signs with few headers for each key, so a
 /// look-up here spares decoding and parsing one (about 1 µs). Only headers of *verified* tokens enter, so garbage fills nothing,
 /// and only such as fit a single key; it is bounded, and it dies with the issuer's keys.
-#[derive(Debug, Default)]
-pub struct KnownHeaders(ArcSwap<HashMap<Box<[u8]>, Arc<KnownHeader>, ahash::RandomState>>);
+#[derive(Debug)]
+pub struct KnownHeaders {
+    headers: ArcSwap<HashMap<Arc<[u8]>, Arc<KnownHeader>, ahash::RandomState>>,
+    /// How many there may be.
+    room: usize,
+}
 
 /// What a known header leads to.
 #[derive(Debug)]
@@ -186,27 +190,40 @@ pub struct KnownHeader {
     pub kid: Option<Box<str>>,
 }
 
-/// The most headers that are remembered, and the longest that is.
-const MAX_HEADERS: usize = 64;
+/// How many headers are remembered, whatever the number of keys; for each key; and at most. And the longest that is.
+const FEW_HEADERS: usize = 64;
+const HEADERS_FOR_EACH_KEY: usize = 2;
+const MOST_HEADERS: usize = 4096;
 const MAX_HEADER_BYTES: usize = 1024;
 
 impl KnownHeaders {
+    /// Room for the headers of these keys.
+    #[must_use]
+    pub fn of(keys: &KeySet) -> Self {
+        let room = keys.keys().len().saturating_mul(HEADERS_FOR_EACH_KEY);
+        Self {
+            headers: ArcSwap::default(),
+            room: room.clamp(FEW_HEADERS, MOST_HEADERS),
+        }
+    }
+
     /// What this encoded header leads to.
     #[must_use]
     pub fn get(&self, encoded: &[u8]) -> Option<Arc<KnownHeader>> {
-        self.0.load().get(encoded).cloned()
+        self.headers.load().get(encoded).cloned()
     }
 
     /// Remembers the header of a token that has been verified.
     pub fn remember(&self, encoded: &[u8], known: &Arc<KnownHeader>) {
-        let is_full = self.0.load().len() >= MAX_HEADERS;
+        let is_full = self.headers.load().len() >= self.room;
         if is_full || encoded.len() > MAX_HEADER_BYTES {
             return;
         }
-        self.0.rcu(|headers| {
+        let encoded: Arc<[u8]> = encoded.into();
+        self.headers.rcu(|headers| {
             let mut headers = HashMap::clone(headers);
-            if headers.len() < MAX_HEADERS {
-                headers.insert(encoded.into(), Arc::clone(known));
+            if headers.len() < self.room {
+                headers.insert(Arc::clone(&encoded), Arc::clone(known));
             }
             headers
         });

@@ -38,6 +38,8 @@
 mod harness;
 
 mod admin;
+mod bench;
+mod cache_bounds;
 mod cli;
 mod cli_tokens;
 mod demo;

@@ -40,7 +40,20 @@ impl Shipped {
             "config/{} no longer has `{shipped}`",
             self.path
         );
-        self.text = self.text.replace(shipped, tested);
+        let ends_in_digit = shipped.ends_with(|last: char| last.is_ascii_digit());
+        let mut pieces = self.text.split(shipped);
+        let mut text = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            // A port that begins with the digits of another is not that one: a free one was put here before.
+            let goes_on = piece.starts_with(|next: char| next.is_ascii_digit());
+            text.push_str(if ends_in_digit && goes_on {
+                shipped
+            } else {
+                tested
+            });
+            text.push_str(piece);
+        }
+        self.text = text;
     }
 
     pub(super) fn text(&self) -> &str {
