@@ -220,13 +220,22 @@ fn status_codes_stand_in_one_file_of_the_main_listener() {
     }
 }
 
+/// The one file that calls functions for instructions which not every processor has, and how often it does.
+const UNSAFE: (&str, usize) = ("jose/rsa_ifma/enter.rs", 1);
+
 #[test]
-fn there_is_no_unsafe_code_and_no_silenced_lint() {
+fn there_is_no_unsafe_code_but_in_one_place_and_no_silenced_lint() {
     for source in sources() {
-        for word in ["unsafe ", "#[allow(", "#![allow("] {
-            assert!(
-                !source.code.contains(word),
-                "{} holds `{word}`",
+        let allowed = if source.path.ends_with(UNSAFE.0) {
+            UNSAFE.1
+        } else {
+            0
+        };
+        for (word, allowed) in [("unsafe ", allowed), ("#[allow(", 0), ("#![allow(", 0)] {
+            assert_eq!(
+                source.code.matches(word).count(),
+                allowed,
+                "`{word}` in {}",
                 source.path.display()
             );
         }

@@ -7,7 +7,7 @@ import jwt
 import tornado.web
 
 KEY_FILE, ALGORITHM, PORT, ISSUER, AUDIENCE = sys.argv[1:]
-KEY = open(KEY_FILE).read()
+KEY = open(KEY_FILE).read().strip()
 
 
 class Verify(tornado.web.RequestHandler):

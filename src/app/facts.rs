@@ -7,7 +7,8 @@ use arc_swap::ArcSwap;
 use crate::keys::Keyring;
 use crate::keys::known::Known;
 use crate::server::Live;
-use crate::telemetry::metrics::{CacheFacts, Facts, KeyFacts};
+use crate::telemetry::key_metrics::KeyFacts;
+use crate::telemetry::metrics::{CacheFacts, Facts};
 
 /// The running service, as the metrics ask it.
 pub(super) struct RunningFacts {
@@ -45,6 +46,7 @@ impl Facts for RunningFacts {
                 KeyFacts {
                     issuer: issuer.name.to_string(),
                     keys: issuer.keys.keys().len(),
+                    ifma_keys: issuer.keys.with_ifma(),
                     fetches: record.map(|record| (record.succeeded, record.failed)),
                     age: known.as_ref().and_then(Known::age),
                 }

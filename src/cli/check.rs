@@ -11,7 +11,7 @@ use crate::app;
 use crate::clock::Timestamp;
 use crate::config::fault::{any_stops, joined};
 use crate::config::{Config, Fault, Severity};
-use crate::keys::remote::Origin;
+use crate::keys::{self, remote::Origin};
 
 use super::{ConfigFile, Exit, print, replay};
 
@@ -71,6 +71,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             || "the environment (no file was found)".to_owned(),
             |file| file.display().to_string(),
         );
+        print::data(format_args!(
+            "RSA signatures are checked by {}",
+            keys::rsa_checks(&loaded.config).told()
+        ));
         let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
         print::data(format_args!("{file}: {errors}, {warnings}"));
     }

@@ -6,6 +6,8 @@ use crate::app::{self, ConfigSource};
 use crate::clock::Timestamp;
 use crate::config::fault::joined;
 use crate::config::{Fault, Severity, load};
+use crate::jose::RsaChecks;
+use crate::keys;
 use crate::telemetry::logs::Logs;
 
 use super::{ConfigFile, Exit, environment, print};
@@ -49,10 +51,24 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Exit> {
             "this machine's clock is before 2020: tokens cannot be judged by time until it is set"
         );
     }
+    tell_rsa(keys::rsa_checks(&loaded.config));
     let dropped = logs.dropped();
     plan.bind(move || u64::try_from(dropped.dropped_lines()).unwrap_or(u64::MAX))?
         .run(Some(source))?;
     Ok(Exit::Fine)
+}
+
+/// Which code checks RSA signatures, as somebody who looks for it in the log wants to know it.
+fn tell_rsa(checks: RsaChecks) {
+    let by = checks.told();
+    if checks.has_failed() {
+        tracing::warn!(
+            rsa.checked_by = by,
+            "this machine computes wrongly with AVX-512 IFMA: please report it, with the processor's name"
+        );
+    } else {
+        tracing::info!(rsa.checked_by = by, "RSA signatures");
+    }
 }
 
 fn warn(fault: &Fault) {

@@ -28,6 +28,8 @@ pub struct Keys {
     /// A proxy for the fetches: `http://HOST:PORT`, or `environment` to take `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. Left out: none.
     #[schemars(example = &"http://proxy.example.com:3128")]
     pub proxy: Option<String>,
+    /// Check RSA signatures (RS256, RS384, RS512) with the processor's AVX-512 IFMA instructions where it has them: a third of the time. `false`: with the crypto library, as on every other machine. It holds for keys that are read or fetched from then on.
+    pub rsa_ifma: bool,
     /// Fetch over plain HTTP from other machines too. Whoever sits in between can then replace the keys, and let anybody in.
     pub danger_allow_http: bool,
 }
@@ -43,6 +45,7 @@ impl Default for Keys {
             state_dir: None,
             ca_file: None,
             proxy: None,
+            rsa_ifma: true,
             danger_allow_http: false,
         }
     }

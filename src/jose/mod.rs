@@ -14,6 +14,8 @@ pub mod json;
 pub mod jwk;
 pub mod public_key;
 mod roca;
+#[cfg(feature = "rsa-ifma")]
+pub mod rsa_ifma;
 pub mod signing_key;
 pub mod thumbprint;
 pub mod verifying_key;
@@ -26,4 +28,4 @@ pub use header::Header;
 pub use json::Json;
 pub use jwk::Jwk;
 pub use public_key::PublicKey;
-pub use verifying_key::{HmacSecret, VerifyingKey};
+pub use verifying_key::{HmacSecret, RsaChecks, VerifyingKey};

@@ -236,6 +236,17 @@ impl PublicKey {
         &self.material
     }
 
+    /// Modulus and exponent of an RSA key, the most significant byte first.
+    #[cfg(feature = "rsa-ifma")]
+    pub(super) fn rsa_numbers(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        match &self.material {
+            Material::Rsa { modulus, exponent } => {
+                Some((modulus.to_bytes_be(), exponent.to_bytes_be()))
+            }
+            Material::Ec { .. } | Material::Ed25519 { .. } => None,
+        }
+    }
+
     /// Prepares the key for one algorithm of its family, so that no request ever parses it.
     pub(super) fn prepare(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyFault> {
         let Primitive::Signature(verification) = algorithm.primitive() else {

@@ -248,7 +248,7 @@ fn curve(family: Family) -> Option<&'static EcdsaSigningAlgorithm> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jose::{Compact, VerifyingKey};
+    use crate::jose::{Compact, RsaChecks, VerifyingKey};
 
     #[test]
     fn every_algorithm_signs_what_its_public_half_verifies() {
@@ -263,7 +263,8 @@ mod tests {
                 let private = PrivateKey::generate(algorithm.family(), 2048).unwrap();
                 (
                     SigningKey::from_private(&private, Some(algorithm)).unwrap(),
-                    VerifyingKey::from_public(private.public(), None, None).unwrap(),
+                    VerifyingKey::from_public(private.public(), None, None, RsaChecks::default())
+                        .unwrap(),
                 )
             };
             let token = signing

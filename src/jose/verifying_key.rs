@@ -4,12 +4,17 @@
 //! nothing here verifies with an algorithm that is not among them. A secret and a public key are different types that cannot
 //! turn into each other, so no public key is ever an HMAC secret.
 
+#[cfg(feature = "rsa-ifma")]
+use std::sync::Arc;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::ParsedPublicKey;
 use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, Family, Primitive};
 use super::public_key::{KeyFault, PublicKey};
+#[cfg(feature = "rsa-ifma")]
+use super::rsa_ifma;
 use super::thumbprint;
 
 /// A key with everything prepared that a check needs.
@@ -28,6 +33,50 @@ pub struct VerifyingKey {
 enum Check {
     Hmac(hmac::Key),
     Signature(ParsedPublicKey),
+    #[cfg(feature = "rsa-ifma")]
+    Rsa(rsa_ifma::Hash, Arc<rsa_ifma::Key>),
+}
+
+/// What checks RSA signatures of PKCS #1 v1.5.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RsaChecks {
+    /// The processor's own instructions, where it has them and the key is of a usual size; else the crypto library.
+    #[default]
+    Ifma,
+    /// The crypto library.
+    Library,
+}
+
+impl RsaChecks {
+    /// What really checks them in this process, in words.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        if self == Self::Library {
+            return "the crypto library: `keys.rsa_ifma` is off";
+        }
+        #[cfg(feature = "rsa-ifma")]
+        match rsa_ifma::readiness() {
+            rsa_ifma::Readiness::Ready => "AVX-512 IFMA",
+            rsa_ifma::Readiness::NoInstructions => {
+                "the crypto library: this machine has no AVX-512 IFMA"
+            }
+            rsa_ifma::Readiness::SelfTestFailed => {
+                "the crypto library: the self-test of AVX-512 IFMA failed on this machine"
+            }
+        }
+        #[cfg(not(feature = "rsa-ifma"))]
+        "the crypto library: built without the feature `rsa-ifma`"
+    }
+
+    /// Whether this machine has the instructions and computes wrongly with them.
+    #[must_use]
+    pub fn has_failed(self) -> bool {
+        #[cfg(feature = "rsa-ifma")]
+        let has_failed = rsa_ifma::readiness() == rsa_ifma::Readiness::SelfTestFailed;
+        #[cfg(not(feature = "rsa-ifma"))]
+        let has_failed = false;
+        has_failed && self == Self::Ifma
+    }
 }
 
 /// The bytes of a shared secret. Wiped when dropped, never shown.
@@ -68,10 +117,16 @@ impl VerifyingKey {
         key: &PublicKey,
         kid: Option<&str>,
         allowed: Option<&[Algorithm]>,
+        rsa: RsaChecks,
     ) -> Result<Self, KeyFault> {
+        let own = own_checks(key, rsa);
         let mut checks = Vec::new();
         for algorithm in fitting(key.family(), allowed)? {
-            checks.push((algorithm, Check::Signature(key.prepare(algorithm)?)));
+            let check = match own(algorithm) {
+                Some(check) => check,
+                None => Check::Signature(key.prepare(algorithm)?),
+            };
+            checks.push((algorithm, check));
         }
         Ok(Self {
             kid: kid.map(Into::into),
@@ -127,8 +182,22 @@ impl VerifyingKey {
         match self.check(algorithm) {
             Some(Check::Hmac(key)) => hmac::verify(key, message, signature).is_ok(),
             Some(Check::Signature(key)) => key.verify_sig(message, signature).is_ok(),
+            #[cfg(feature = "rsa-ifma")]
+            Some(Check::Rsa(hash, key)) => key.verifies(*hash, message, signature),
             None => false,
         }
+    }
+
+    /// Whether its RSA signatures (PKCS #1 v1.5) are checked with AVX-512 IFMA, and not by the library.
+    #[must_use]
+    pub fn has_ifma(&self) -> bool {
+        #[cfg(feature = "rsa-ifma")]
+        return self
+            .checks
+            .iter()
+            .any(|(_, check)| matches!(check, Check::Rsa(..)));
+        #[cfg(not(feature = "rsa-ifma"))]
+        false
     }
 
     /// Whether the key may check signatures of this algorithm.
@@ -196,6 +265,28 @@ impl VerifyingKey {
             .find(|(own, _)| *own == algorithm)
             .map(|(_, check)| check)
     }
+}
+
+/// What checks an algorithm of an RSA key with [`RsaChecks::Ifma`], where that can be.
+#[cfg(feature = "rsa-ifma")]
+fn own_checks(key: &PublicKey, rsa: RsaChecks) -> impl Fn(Algorithm) -> Option<Check> {
+    let numbers = key.rsa_numbers().filter(|_| rsa == RsaChecks::Ifma);
+    let prepared = numbers.and_then(|(modulus, exponent)| rsa_ifma::Key::new(&modulus, &exponent));
+    let prepared = prepared.map(Arc::new);
+    move |algorithm| {
+        let hash = match algorithm.name() {
+            "RS256" => rsa_ifma::Hash::Sha256,
+            "RS384" => rsa_ifma::Hash::Sha384,
+            "RS512" => rsa_ifma::Hash::Sha512,
+            _ => return None,
+        };
+        Some(Check::Rsa(hash, Arc::clone(prepared.as_ref()?)))
+    }
+}
+
+#[cfg(not(feature = "rsa-ifma"))]
+fn own_checks(_: &PublicKey, _: RsaChecks) -> impl Fn(Algorithm) -> Option<Check> {
+    |_| None
 }
 
 impl std::fmt::Debug for VerifyingKey {
@@ -278,12 +369,12 @@ mod tests {
             EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let point = pair.public_key().as_ref().to_vec();
         let public = PublicKey::ec_point(Family::P256, point.clone()).unwrap();
-        let key = VerifyingKey::from_public(&public, None, None).unwrap();
+        let key = VerifyingKey::from_public(&public, None, None, RsaChecks::default()).unwrap();
         let forged = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &point), b"message");
         assert!(!key.verifies(algorithm("HS256"), b"message", forged.as_ref()));
         let listed = [algorithm("HS256"), algorithm("RS256")];
         assert!(matches!(
-            VerifyingKey::from_public(&public, None, Some(&listed)),
+            VerifyingKey::from_public(&public, None, Some(&listed), RsaChecks::default()),
             Err(KeyFault::NoAlgorithm { .. })
         ));
     }
@@ -294,7 +385,7 @@ mod tests {
             EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let public =
             PublicKey::ec_point(Family::P256, pair.public_key().as_ref().to_vec()).unwrap();
-        let key = VerifyingKey::from_public(&public, None, None).unwrap();
+        let key = VerifyingKey::from_public(&public, None, None, RsaChecks::default()).unwrap();
         let random = aws_lc_rs::rand::SystemRandom::new();
         let good = pair.sign(&random, b"message").unwrap();
         assert!(key.verifies(algorithm("ES256"), b"message", good.as_ref()));

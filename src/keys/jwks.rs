@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::config::Fault;
 use crate::config::effective::TENANT;
-use crate::jose::{Algorithm, Family, Jwk, VerifyingKey};
+use crate::jose::{Algorithm, Family, Jwk, RsaChecks, VerifyingKey};
 
 use super::secret::{is_public_key, is_well_known};
 
@@ -29,6 +29,8 @@ pub struct Rules<'r> {
     pub secrets: Secrets,
     /// The most keys that it may hold.
     pub max_keys: usize,
+    /// What checks RSA signatures.
+    pub rsa: RsaChecks,
 }
 
 /// What becomes of shared secrets (`oct`) in a set.
@@ -136,7 +138,7 @@ fn prepare(json: &str, rules: Rules<'_>) -> Result<(VerifyingKey, Vec<&'static s
             if key.has_small_exponent() {
                 notes.push("an RSA key with an exponent below 65537");
             }
-            VerifyingKey::from_public(key, jwk.kid(), allowed.as_deref())
+            VerifyingKey::from_public(key, jwk.kid(), allowed.as_deref(), rules.rsa)
         }
         (None, Some(_)) if rules.secrets == Secrets::LeftOut => {
             return Err("a shared secret, and a published one is none".to_owned());
@@ -171,6 +173,7 @@ mod tests {
         allowed: None,
         secrets: Secrets::Strong,
         max_keys: MAX_FETCHED_KEYS,
+        rsa: RsaChecks::Ifma,
     };
     const ED: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"good","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 

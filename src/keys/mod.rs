@@ -35,5 +35,5 @@ pub use keyring::{Keyring, MissingKey, Waited};
 pub use remote::Remote;
 pub use set::{KeySet, Miss};
 pub use shared::IssuerId;
-pub use source::{Source, load};
+pub use source::{Source, load, rsa_checks};
 pub use status::Status;

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::config::{Fault, SecretEncoding};
-use crate::jose::{Algorithm, Family, HmacSecret, PublicKey, VerifyingKey};
+use crate::jose::{Algorithm, Family, HmacSecret, PublicKey, RsaChecks, VerifyingKey};
 
 use super::jwks::{self, Secrets};
 use super::pem;
@@ -20,6 +20,8 @@ pub(super) struct Rules<'r> {
     pub(super) secret_encoding: SecretEncoding,
     /// Accept secrets that are short or well known.
     pub(super) danger_weak_secret: bool,
+    /// What checks RSA signatures.
+    pub(super) rsa: RsaChecks,
     /// The moment at which certificates are judged.
     pub(super) now: Timestamp,
 }
@@ -134,7 +136,7 @@ pub(super) fn from_pem(
     }
     let mut keys = Vec::new();
     for (key, path) in &public {
-        match VerifyingKey::from_public(key, None, rules.allowed) {
+        match VerifyingKey::from_public(key, None, rules.allowed, rules.rsa) {
             Ok(key) => keys.push(key),
             Err(fault) => faults.push(Fault::new(
                 *path,
@@ -161,6 +163,7 @@ pub(super) fn from_jwks(
             Secrets::Strong
         },
         max_keys: jwks::MAX_LOCAL_KEYS,
+        rsa: rules.rsa,
     };
     let (keys, found) = jwks::read(&source.text, &source.path, set_rules);
     faults.extend(found);

@@ -11,9 +11,10 @@ use crate::config::{Config, Fault, IssuerSettings};
 use crate::idp::address::{self, Unfit};
 use crate::idp::client::ProxySetting;
 use crate::idp::discovery;
-use crate::jose::{Algorithm, VerifyingKey};
+use crate::jose::{Algorithm, RsaChecks, VerifyingKey};
 
 use super::jwks::{self, MAX_FETCHED_KEYS, Secrets};
+use super::source::rsa_checks;
 use super::{demo, file, pem, store};
 
 /// Where the keys of an issuer are published.
@@ -48,6 +49,7 @@ pub struct Remote {
     /// The file that keeps what was fetched.
     pub store: Option<PathBuf>,
     allowed: Option<Vec<Algorithm>>,
+    rsa: RsaChecks,
     danger_demo_keys: bool,
 }
 
@@ -267,6 +269,7 @@ impl Remote {
                 max_stale: keys.max_stale.0,
             },
             allowed,
+            rsa: rsa_checks(config),
             danger_demo_keys: config.danger_demo_keys,
         })
     }
@@ -282,6 +285,7 @@ impl Remote {
                     allowed: self.allowed.as_deref(),
                     secrets: Secrets::LeftOut,
                     max_keys: MAX_FETCHED_KEYS,
+                    rsa: self.rsa,
                 };
                 jwks::read(text, "", rules)
             }
@@ -290,7 +294,8 @@ impl Remote {
                 let prepared = keys
                     .iter()
                     .filter_map(|key| {
-                        VerifyingKey::from_public(key, Some(kid), self.allowed.as_deref()).ok()
+                        let allowed = self.allowed.as_deref();
+                        VerifyingKey::from_public(key, Some(kid), allowed, self.rsa).ok()
                     })
                     .collect();
                 (prepared, faults)

@@ -100,6 +100,13 @@ impl KeySet {
         &self.keys
     }
 
+    /// How many of them check RSA signatures with AVX-512 IFMA.
+    #[must_use]
+    pub fn with_ifma(&self) -> usize {
+        let own = self.keys.iter().filter(|key| key.has_ifma());
+        own.count()
+    }
+
     /// Whether the two hold the same keys under the same names for the same algorithms, in whatever order.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::config::fault::any_stops;
 use crate::config::schema::nearest;
 use crate::config::{Config, Fault, IssuerSettings, OneOrMany, Secret};
-use crate::jose::{Algorithm, VerifyingKey};
+use crate::jose::{Algorithm, RsaChecks, VerifyingKey};
 
 use super::demo;
 use super::file;
@@ -59,6 +59,7 @@ pub fn load(
         algorithms: &path,
         secret_encoding: settings.secret_encoding,
         danger_weak_secret: config.danger_allow_weak_secret,
+        rsa: rsa_checks(config),
         now,
     };
     let (keys, selection) = match opened {
@@ -96,6 +97,16 @@ pub fn load(
     refuse_published(config, &settings.path(named.key()), &keys, &mut faults);
     let set = (!any_stops(&faults)).then(|| KeySet::new(keys, selection));
     (set.map(Source::Local), faults)
+}
+
+/// What is to check RSA signatures.
+#[must_use]
+pub const fn rsa_checks(config: &Config) -> RsaChecks {
+    if config.keys.rsa_ifma {
+        RsaChecks::Ifma
+    } else {
+        RsaChecks::Library
+    }
 }
 
 /// The algorithms of a list, each known; `None` when there is no list.

@@ -68,6 +68,9 @@ pub struct KeyStatus {
     pub algorithms: Vec<String>,
     /// Its RFC 7638 thumbprint.
     pub thumbprint: String,
+    /// What checks its signatures: `aws-lc`, or `avx512-ifma` for RSA keys where the machine has the instructions.
+    #[serde(default)]
+    pub checked_by: String,
 }
 
 impl KeyStatus {
@@ -80,6 +83,12 @@ impl KeyStatus {
                 .algorithms()
                 .map(|algorithm| algorithm.name().to_owned())
                 .collect(),
+            checked_by: if key.has_ifma() {
+                "avx512-ifma"
+            } else {
+                "aws-lc"
+            }
+            .to_owned(),
             // That of a secret would let anybody try guesses against it.
             thumbprint: if is_secret {
                 String::new()

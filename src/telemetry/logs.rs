@@ -4,7 +4,7 @@
 //! dropped and counted, and requests go on. Only what jwtgate itself says is logged below warnings: other crates' debug output may hold
 //! whole requests, and no level may show a token.
 
-use std::io::IsTerminal as _;
+use std::io::{BufWriter, IsTerminal as _};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -14,6 +14,10 @@ use crate::config::{Log, LogFormat};
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 8192;
+
+/// Lines that have piled up are written together, up to so many bytes; as soon as none waits, what there is is written. A flood of
+/// refusals would otherwise cost a system call for each.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
 
 /// Keeps the writing thread alive; flushes when dropped.
 pub struct Logs {
@@ -33,7 +37,7 @@ impl Logs {
             .lossy(true)
             .buffered_lines_limit(QUEUE)
             .thread_name("jwtgate-log")
-            .finish(std::io::stderr());
+            .finish(BufWriter::with_capacity(WRITTEN_AT_ONCE, std::io::stderr()));
         let dropped = writer.error_counter();
         let level = settings.level.as_str();
         let others = match settings.level {

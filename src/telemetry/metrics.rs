@@ -17,6 +17,7 @@ use crate::config::TokenSource;
 use crate::reason::Reason;
 
 use super::histogram::Histogram;
+use super::key_metrics::{KeyFacts, encode_keys};
 use super::rule_metrics::RuleMetrics;
 
 /// The labels of a decision.
@@ -39,17 +40,6 @@ struct Reload {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfIssuer {
-    issuer: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FetchResult {
-    issuer: String,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Build {
     version: &'static str,
 }
@@ -63,19 +53,6 @@ pub struct CacheFacts {
     pub bytes: u64,
     /// Entries that were pushed out for want of room.
     pub evictions: u64,
-}
-
-/// The keys of an issuer at a scrape.
-#[derive(Clone, Debug)]
-pub struct KeyFacts {
-    /// The issuer's name in the configuration.
-    pub issuer: String,
-    /// Its usable keys.
-    pub keys: usize,
-    /// How long ago they were known to be current, where they are fetched.
-    pub age: Option<Duration>,
-    /// Fetches that succeeded and that failed, where they are fetched.
-    pub fetches: Option<(u64, u64)>,
 }
 
 /// What came of a reload.
@@ -440,48 +417,6 @@ impl Collector for FactsCollector {
         }
         encode_keys(&self.facts.keys(), &mut encoder)
     }
-}
-
-fn encode_keys(all: &[KeyFacts], encoder: &mut DescriptorEncoder) -> Result<(), std::fmt::Error> {
-    let keys = Family::<OfIssuer, Gauge>::default();
-    let ages = Family::<OfIssuer, Gauge<f64, AtomicU64>>::default();
-    let fetches = Family::<FetchResult, Counter>::default();
-    for facts in all {
-        let issuer = || facts.issuer.clone();
-        keys.get_or_create(&OfIssuer { issuer: issuer() })
-            .set(i64::try_from(facts.keys).unwrap_or(i64::MAX));
-        if let Some(age) = facts.age {
-            ages.get_or_create(&OfIssuer { issuer: issuer() })
-                .set(age.as_secs_f64());
-        }
-        if let Some((succeeded, failed)) = facts.fetches {
-            for (result, count) in [("ok", succeeded), ("failed", failed)] {
-                let labels = FetchResult {
-                    issuer: issuer(),
-                    result,
-                };
-                fetches.get_or_create(&labels).inc_by(count);
-            }
-        }
-    }
-    keys.encode(encoder.encode_descriptor(
-        "keys",
-        "Usable keys, by issuer",
-        None,
-        keys.metric_type(),
-    )?)?;
-    ages.encode(encoder.encode_descriptor(
-        "keys_age",
-        "How long ago fetched keys were known to be current, by issuer: an alarm belongs here",
-        Some(&Unit::Seconds),
-        ages.metric_type(),
-    )?)?;
-    fetches.encode(encoder.encode_descriptor(
-        "key_fetches",
-        "Fetches of keys, by issuer and result",
-        None,
-        fetches.metric_type(),
-    )?)
 }
 
 #[cfg(test)]

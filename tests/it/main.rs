@@ -93,6 +93,7 @@ mod reload_hostile;
 mod replayed;
 mod return_address;
 mod rotation;
+mod rsa_ifma;
 mod rules;
 mod rules_asked;
 mod shapes;

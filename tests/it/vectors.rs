@@ -7,7 +7,7 @@ use jwtgate::app;
 use jwtgate::clock::Timestamp;
 use jwtgate::config::{Config, OneOrMany, Secret, SecretEncoding, TokenSource};
 use jwtgate::gate::{self, Credential, State};
-use jwtgate::jose::{Algorithm, Compact, Jwk, VerifyingKey, base64url};
+use jwtgate::jose::{Algorithm, Compact, Jwk, RsaChecks, VerifyingKey, base64url};
 use jwtgate::reason::Reason;
 use jwtgate::request::RawToken;
 use serde_json::Value;
@@ -104,7 +104,9 @@ fn the_examples_of_the_rfcs_verify() {
             let jwk = Jwk::parse(case["key"].to_string().as_bytes()).ok()?;
             let algorithm = Algorithm::from_name(text(case, "algorithm"))?;
             let key = match (jwk.public_key(), jwk.secret()) {
-                (Some(key), _) => VerifyingKey::from_public(key, None, None).ok()?,
+                (Some(key), _) => {
+                    VerifyingKey::from_public(key, None, None, RsaChecks::default()).ok()?
+                }
                 (None, Some(secret)) => {
                     VerifyingKey::from_secret(secret, None, None, false).ok()?
                 }

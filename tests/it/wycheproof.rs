@@ -4,7 +4,7 @@
 //! verification. What is decided elsewhere is not asked here: whether everybody knows a secret, and whether a set of keys is fit as a
 //! whole.
 
-use jwtgate::jose::{Compact, Header, Jwk, VerifyingKey, base64url};
+use jwtgate::jose::{Compact, Header, Jwk, RsaChecks, VerifyingKey, base64url};
 use serde_json::Value;
 
 const CRYPTO: &str = "json_web_crypto_test.json";
@@ -157,7 +157,9 @@ fn prepare(jwk: &Value) -> Option<VerifyingKey> {
     let own = jwk.algorithm().map(|algorithm| [algorithm]);
     let allowed = own.as_ref().map(<[_; 1]>::as_slice);
     match (jwk.public_key(), jwk.secret()) {
-        (Some(key), _) => VerifyingKey::from_public(key, jwk.kid(), allowed).ok(),
+        (Some(key), _) => {
+            VerifyingKey::from_public(key, jwk.kid(), allowed, RsaChecks::default()).ok()
+        }
         (None, Some(secret)) => VerifyingKey::from_secret(secret, jwk.kid(), allowed, false).ok(),
         (None, None) => None,
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, RsaChecks};
 
 use super::input::TokenInput;
 use super::{ConfigFile, Exit, print};
@@ -125,9 +125,10 @@ impl Telling {
         }
         let cpu = cpu().unwrap_or_else(|| "this machine".to_owned());
         print::data(format_args!(
-            "jwtgate {} on {cpu}, {} cores. Figures are for one core.\n\n{:<8} {:>14} {:>16} {:>16} {:>10}",
+            "jwtgate {} on {cpu}, {} cores. RSA signatures (RS256, RS384, RS512) are checked by {}. Figures are for one core.\n\n{:<8} {:>14} {:>16} {:>16} {:>10}",
             env!("CARGO_PKG_VERSION"),
             cores(),
+            RsaChecks::default().told(),
             "",
             "raw checks/s",
             "first time/s",
@@ -157,6 +158,7 @@ impl Telling {
                 "version": env!("CARGO_PKG_VERSION"),
                 "cpu": cpu(),
                 "cores": cores(),
+                "rsa_checked_by": RsaChecks::default().told(),
                 "algorithms": rows.iter().map(Row::json).collect::<Value>(),
                 "subject": {"configuration": subject.file, "token": subject.token_is, "url": subject.url},
                 "decisions_per_second": decisions.json(),

@@ -1,0 +1,25 @@
+//! What stands for the kernels where they cannot run: nothing, which cannot be had.
+
+use super::model::Modulus;
+use super::number::Number;
+
+/// There is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Cpu {}
+
+impl Cpu {
+    /// No.
+    pub(super) const fn detect() -> Option<Self> {
+        None
+    }
+
+    /// Nobody can call it.
+    pub(super) fn opens_to<const T: usize>(
+        self,
+        _: &Number<T>,
+        _: &Modulus<T>,
+        _: &Number<T>,
+    ) -> bool {
+        match self {}
+    }
+}
