@@ -20,6 +20,7 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::ops::Range;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
@@ -27,7 +28,7 @@ use aws_lc_rs::signature::{
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
     RSA_PKCS1_2048_8192_SHA512, VerificationAlgorithm,
 };
-use jwtgate::jose::rsa_ifma::{Hash, Key, Readiness, readiness};
+use jwtgate::jose::rsa_ifma::{Hash, Key, Question, Readiness, answers, readiness};
 use rsa::BigUint;
 use rsa::pkcs1::EncodeRsaPublicKey as _;
 
@@ -100,7 +101,7 @@ struct Subject {
     bytes: usize,
     n: BigUint,
     d: BigUint,
-    own: Key,
+    own: Arc<Key>,
     library: Vec<ParsedPublicKey>,
     good: Vec<Signed>,
     wrong_blocks: Vec<Signed>,
@@ -121,7 +122,9 @@ impl Subject {
         Self {
             name: format!("{} bits, {}", bytes * 8, text("name")),
             bytes,
-            own: Key::new(&n.to_bytes_be(), &exponent.to_bytes_be()).expect("a key for this"),
+            own: Key::new(&n.to_bytes_be(), &exponent.to_bytes_be())
+                .map(Arc::new)
+                .expect("a key for this"),
             library: HASHES
                 .iter()
                 .map(|(_, _, algorithm, _)| {
@@ -254,6 +257,28 @@ impl Subject {
     }
 }
 
+impl Subject {
+    /// In company, each must be what it is alone.
+    fn judge_together(&self, company: &[Signed], alone: &[bool]) {
+        let question = |signed: &Signed| {
+            let (hash, _, _, _) = HASHES[signed.hash];
+            self.own.question(hash, &signed.message, &signed.signature)
+        };
+        let questions: Vec<Option<Question>> = company.iter().map(question).collect();
+        let asked: Vec<_> = questions.iter().flatten().collect();
+        let mut answers = answers(&asked).into_iter();
+        let together: Vec<_> = questions
+            .iter()
+            .map(|question| question.is_some() && answers.next() == Some(true))
+            .collect();
+        assert!(
+            together == alone && answers.next().is_none(),
+            "{}: alone {alone:?}, together {together:?}",
+            self.name
+        );
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -348,15 +373,24 @@ fn compare(subjects: &[Subject], count: usize) {
     let mut random = Random(1);
     let mut told = BTreeMap::<&str, (u64, u64)>::new();
     let began = Instant::now();
-    for number in 0..count {
-        let subject = &subjects[number % subjects.len()];
-        let signed = subject.question(subjects, &mut random);
-        let is_good = subject.judge(&signed);
-        let (all, good) = told.entry(signed.kind).or_default();
-        *all += 1;
-        *good += u64::from(is_good);
-        if (number + 1) % 1_000_000 == 0 {
-            say(format_args!("{} signatures, no difference", number + 1));
+    let mut judged = 0;
+    while judged < count {
+        let subject = &subjects[random.below(subjects.len())];
+        // Alone, and in every number that fills some lanes of one group or of two.
+        let company: Vec<_> = (0..=random.below(16))
+            .map(|_| subject.question(subjects, &mut random))
+            .collect();
+        let alone: Vec<_> = company.iter().map(|signed| subject.judge(signed)).collect();
+        subject.judge_together(&company, &alone);
+        for (signed, is_good) in company.iter().zip(&alone) {
+            let (all, good) = told.entry(signed.kind).or_default();
+            *all += 1;
+            *good += u64::from(*is_good);
+        }
+        let before = judged;
+        judged += company.len();
+        if before / 1_000_000 < judged / 1_000_000 {
+            say(format_args!("{judged} signatures, no difference"));
         }
     }
     let mut sum = 0;
@@ -370,7 +404,7 @@ fn compare(subjects: &[Subject], count: usize) {
         );
     }
     say(format_args!(
-        "{count} signatures of {} keys in {:.1} s, {sum} of them good: no difference between ours and the library's verdicts",
+        "{judged} signatures of {} keys, alone and in company, in {:.1} s, {sum} of them good: no difference between ours and the library's verdicts",
         subjects.len(),
         began.elapsed().as_secs_f64()
     ));
@@ -411,6 +445,21 @@ fn is_fast(subjects: &[Subject]) -> bool {
             library.as_secs_f64() * 1e6
         ));
         is_fast &= ratio < GUARD;
+        for count in [1, 2, 3, 4, 8] {
+            let question = || subject.own.question(Hash::Sha256, &message, &signature);
+            let together = least(|| {
+                let questions: Vec<_> = std::iter::repeat_with(question).take(count).collect();
+                let questions: Vec<_> = questions.iter().flatten().collect();
+                answers(&questions) == vec![true; count]
+            });
+            let each = together / u32::try_from(count).expect("a few");
+            say(format_args!(
+                "{:>40} {:.1} µs, each {:.1}",
+                format!("{count} together:"),
+                together.as_secs_f64() * 1e6,
+                each.as_secs_f64() * 1e6
+            ));
+        }
     }
     is_fast
 }

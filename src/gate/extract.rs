@@ -8,19 +8,36 @@ use crate::reason::Reason;
 use crate::request::{HeaderLines, RawToken, RequestView};
 
 use super::places::{ExtractRules, HeaderScheme, Place};
+use super::signatures::Signatures;
 
 /// A token that nobody has judged yet, and where it stood.
 #[derive(Clone, Copy, Debug)]
 pub struct Credential<'r> {
     token: RawToken<'r>,
     source: TokenSource,
+    signatures: Signatures<'r>,
 }
 
 impl<'r> Credential<'r> {
+    /// The same, with a word on when its signature is checked.
+    #[must_use]
+    pub(super) const fn with_signatures(self, signatures: Signatures<'r>) -> Self {
+        Self { signatures, ..self }
+    }
+
+    /// When its signature is checked.
+    pub(super) const fn signatures(self) -> Signatures<'r> {
+        self.signatures
+    }
+
     /// A token that did not come with a request: for commands that judge what they are handed.
     #[must_use]
     pub const fn new(token: RawToken<'r>, source: TokenSource) -> Self {
-        Self { token, source }
+        Self {
+            token,
+            source,
+            signatures: Signatures::AtOnce,
+        }
     }
 
     /// The token.
@@ -54,10 +71,7 @@ pub fn extract<'r, H: HeaderLines>(
         let Some(token) = token else { continue };
         match found {
             None => {
-                found = Some(Credential {
-                    token: RawToken::new(token),
-                    source: place.source(),
-                });
+                found = Some(Credential::new(RawToken::new(token), place.source()));
             }
             Some(first) if first.token.bytes() == token => {}
             Some(_) => return Err(Reason::TokenAmbiguous),

@@ -34,6 +34,7 @@ pub mod places;
 mod recent;
 pub mod refusal;
 mod required_claims;
+pub mod signatures;
 pub mod signed_identity;
 pub mod state;
 pub mod story;
@@ -62,7 +63,9 @@ pub use authorize::Difference;
 pub use extract::Credential;
 pub use issuers::Issuer;
 pub use refusal::{Halt, Refusal};
+pub use signatures::{Judged, Signatures, Unjudged};
 pub use state::State;
+use verify::NotVerified;
 pub use verify::Verified;
 
 /// Proof that a request may pass: only [`decide`] makes one.
@@ -228,7 +231,19 @@ pub fn decide<H: HeaderLines>(
     request: &RequestView<'_, H>,
     now: Timestamp,
 ) -> Decision {
+    decide_with(state, request, now, Signatures::AtOnce)
+}
+
+/// The same, with a word on when the signature is checked.
+#[must_use]
+pub fn decide_with<'r, H: HeaderLines>(
+    state: &State,
+    request: &RequestView<'r, H>,
+    now: Timestamp,
+    signatures: Signatures<'r>,
+) -> Decision {
     let presented = extract::extract(&state.extract, request);
+    let presented = presented.map(|credential| credential.with_signatures(signatures));
     decide_on(state, request, presented, now)
 }
 
@@ -240,7 +255,11 @@ pub fn decide_on<H: HeaderLines>(
     presented: Result<Credential<'_>, Reason>,
     now: Timestamp,
 ) -> Decision {
-    let admitted = worth(state, presented, now);
+    let admitted = match worth(state, presented, now) {
+        // No rule is asked before it is known whether there is somebody.
+        Err(halt @ Halt::Unjudged(..)) => return Decision::not_yet(halt),
+        admitted => admitted,
+    };
     let policy = &*state.policy;
     if policy.rules.is_none() && policy.shadow.is_none() {
         return Decision::by_token(state, admitted, presented.ok(), now);
@@ -271,6 +290,16 @@ pub fn decide_on<H: HeaderLines>(
 }
 
 impl Decision {
+    /// Nothing is known so far.
+    const fn not_yet(halt: Halt) -> Self {
+        Self {
+            outcome: Err(halt),
+            difference: None,
+            lookup: Lookup::Off,
+            missing: None,
+        }
+    }
+
     /// Without rules, every good token passes and nothing else.
     fn by_token(
         state: &State,
@@ -351,20 +380,35 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
         source,
         lookup,
     };
+    let signatures = credential.signatures();
+    let verify = |digest| {
+        verify::verify_with(state, token, now, signatures).map_err(|why| match why {
+            NotVerified::Refused(refused) => refused.from(source),
+            NotVerified::Unjudged(mut unjudged) => {
+                unjudged.keep(digest);
+                Halt::Unjudged(unjudged, Refusal::without_token(Reason::Internal))
+            }
+        })
+    };
     let Some(cache) = state.cache.as_ref() else {
-        let verified = verify::verify(state, token, now).map_err(|refused| refused.from(source))?;
-        return Ok(admitted(Arc::new(verified), Lookup::Off));
+        return Ok(admitted(Arc::new(verify(None)?), Lookup::Off));
     };
     // Length is checked before anything is computed over the token.
     if token.bytes().len() > state.max_token_bytes {
         return Err(verify::too_large(token).from(source));
     }
-    let digest = match cache.get(token, now, |known| known.is_current(&state.issuers)) {
-        Ok(verified) => return Ok(admitted(verified, Lookup::Hit)),
-        Err(digest) => digest,
+    let asked_for = match signatures {
+        Signatures::Judged(judged) => judged.digest_of(token),
+        Signatures::AtOnce | Signatures::Together => None,
     };
-    let verified = verify::verify(state, token, now).map_err(|refused| refused.from(source))?;
-    let verified = Arc::new(verified);
+    let digest = match asked_for {
+        Some(digest) => digest,
+        None => match cache.get(token, now, |known| known.is_current(&state.issuers)) {
+            Ok(verified) => return Ok(admitted(verified, Lookup::Hit)),
+            Err(digest) => digest,
+        },
+    };
+    let verified = Arc::new(verify(Some(digest))?);
     cache.insert(digest, Arc::clone(&verified), now);
     Ok(admitted(verified, Lookup::Miss))
 }

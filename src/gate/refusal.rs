@@ -15,6 +15,8 @@ use crate::policy::Rule;
 use crate::reason::Reason;
 use crate::request::RawToken;
 
+use super::signatures::Unjudged;
+
 /// Why a request may not pass.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -25,12 +27,15 @@ pub struct Refusal {
 }
 
 /// Why a request does not pass, so far.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Halt {
     /// It may not pass.
     Refused(Refusal),
     /// A key is missing that may be had. Whoever can wait for it asks again then; else the refusal stands.
     KeyMissing(MissingKey, Refusal),
+    /// Its signature is to be checked together with others. Whoever has said that it can wait has it checked and asks again; else the
+    /// refusal stands.
+    Unjudged(Box<Unjudged>, Refusal),
 }
 
 impl Halt {
@@ -38,7 +43,9 @@ impl Halt {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal.reason,
+            Self::Refused(refusal) | Self::KeyMissing(_, refusal) | Self::Unjudged(_, refusal) => {
+                refusal.reason
+            }
         }
     }
 
@@ -46,7 +53,9 @@ impl Halt {
     #[must_use]
     pub const fn refusal(&self) -> &Refusal {
         match self {
-            Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal,
+            Self::Refused(refusal) | Self::KeyMissing(_, refusal) | Self::Unjudged(_, refusal) => {
+                refusal
+            }
         }
     }
 
@@ -56,6 +65,7 @@ impl Halt {
         match self {
             Self::Refused(refusal) => Self::Refused(refusal.by(rule)),
             Self::KeyMissing(missing, refusal) => Self::KeyMissing(missing, refusal.by(rule)),
+            Self::Unjudged(unjudged, refusal) => Self::Unjudged(unjudged, refusal.by(rule)),
         }
     }
 
@@ -63,7 +73,9 @@ impl Halt {
     #[must_use]
     pub fn settled(self) -> Refusal {
         match self {
-            Self::Refused(refusal) | Self::KeyMissing(_, refusal) => refusal,
+            Self::Refused(refusal) | Self::KeyMissing(_, refusal) | Self::Unjudged(_, refusal) => {
+                refusal
+            }
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct State {
     pub signer: Option<Arc<IdentitySigner>>,
     /// The longest token, in bytes.
     pub max_token_bytes: usize,
+    /// Whether signatures may be checked together with those of other requests.
+    pub are_judged_together: bool,
     /// Tokens that have been verified; `None`: off.
     pub cache: Option<Arc<TokenCache>>,
 }

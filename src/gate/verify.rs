@@ -20,6 +20,7 @@ use super::claim_rules::Validity;
 use super::identity::{Identified, Identity, NoIdentity};
 use super::issuers::{Generation, Issuer, Issuers, KnownHeader, Supply};
 use super::refusal::RefusedToken;
+use super::signatures::{Signatures, Unjudged};
 use super::signed_identity::Signed;
 use super::state::State;
 
@@ -132,10 +133,40 @@ pub fn verify(
     token: RawToken<'_>,
     now: Timestamp,
 ) -> Result<Verified, RefusedToken> {
+    verify_with(state, token, now, Signatures::AtOnce).map_err(|why| match why {
+        NotVerified::Refused(refused) => refused,
+        // Nobody asked for that.
+        NotVerified::Unjudged(_) => RefusedToken::new(Reason::Internal, token),
+    })
+}
+
+/// Why a token is not verified, so far.
+#[derive(Debug)]
+pub enum NotVerified {
+    /// Something is wrong.
+    Refused(RefusedToken),
+    /// Its signature is to be checked with others.
+    Unjudged(Box<Unjudged>),
+}
+
+/// The same, with a word on when the signature is checked.
+///
+/// # Errors
+/// The first thing that is wrong; or that the signature is to be checked.
+pub fn verify_with(
+    state: &State,
+    token: RawToken<'_>,
+    now: Timestamp,
+    signatures: Signatures<'_>,
+) -> Result<Verified, NotVerified> {
     if token.bytes().len() > state.max_token_bytes {
-        return Err(too_large(token));
+        return Err(NotVerified::Refused(too_large(token)));
     }
-    let refused = |reason| RefusedToken::new(reason, token);
+    let signatures = match signatures {
+        Signatures::Together if !state.are_judged_together => Signatures::AtOnce,
+        signatures => signatures,
+    };
+    let refused = |reason| NotVerified::Refused(RefusedToken::new(reason, token));
     let malformed = || refused(Reason::TokenMalformed);
     let parts = Compact::split(token.bytes()).ok_or_else(malformed)?;
     let (parts, was_padded) = if state.issuers.has_padded() {
@@ -158,22 +189,48 @@ pub fn verify(
     }
 
     let known = match issuer.known_headers.get(parts.header) {
-        Some(known) => check_known(issuer, known, &parts),
+        Some(known) => match verdict(&known, token, &parts, signatures) {
+            Err(unjudged) => return Err(NotVerified::Unjudged(unjudged)),
+            Ok(verdict) => check_known(issuer, known, verdict),
+        },
         None => check_new(issuer, &parts),
-    }
-    .map_err(|failure| failure.of(issuer, token))?;
+    };
 
+    let known = match known {
+        Ok(known) => known,
+        Err(failure) => return Err(NotVerified::Refused(failure.of(issuer, token))),
+    };
+    of_claims(
+        state,
+        (place, issuer),
+        &known,
+        (token, parts.payload),
+        early,
+        now,
+    )
+    .map_err(NotVerified::Refused)
+}
+
+/// What the claims of a token say whose signature holds.
+fn of_claims(
+    state: &State,
+    (place, issuer): (usize, &Issuer),
+    known: &KnownHeader,
+    (token, payload): (RawToken<'_>, &[u8]),
+    early: Option<Claims<'_>>,
+    now: Timestamp,
+) -> Result<Verified, RefusedToken> {
     let refused = |reason| RefusedToken {
         issuer: Some(Arc::clone(&issuer.name)),
         algorithm: Some(known.algorithm),
         ..RefusedToken::new(reason, token).with_kid(known.kid.as_deref())
     };
-    let payload;
+    let decoded;
     let claims = if let Some(claims) = early {
         claims
     } else {
-        payload = base64url::decode(parts.payload).map_err(|_| refused(Reason::TokenMalformed))?;
-        Claims::parse(&payload).map_err(|_| refused(Reason::TokenPayload))?
+        decoded = base64url::decode(payload).map_err(|_| refused(Reason::TokenMalformed))?;
+        Claims::parse(&decoded).map_err(|_| refused(Reason::TokenPayload))?
     };
     let speaks_for = known.key.issuer();
     let validity = issuer
@@ -285,29 +342,55 @@ impl Failure {
     }
 }
 
-/// Checks the signature with the key that this very header has led to before.
+/// What the signature is worth, by the key that this very header has led to before: good, wrong, or malformed; or it is to be checked with others.
+fn verdict(
+    known: &KnownHeader,
+    token: RawToken<'_>,
+    parts: &Compact<'_>,
+    signatures: Signatures<'_>,
+) -> Result<Result<(), Reason>, Box<Unjudged>> {
+    let (key, algorithm) = (&known.key, known.algorithm);
+    let worth = |is_good: bool| is_good.then_some(()).ok_or(Reason::TokenSignature);
+    if let Signatures::Judged(judged) = signatures
+        && let Some(is_good) = judged.verdict(token, key, algorithm)
+    {
+        return Ok(worth(is_good));
+    }
+    let mut buffer = [0; MAX_SIGNATURE];
+    let Ok(signature) = base64url::decode_into(parts.signature, &mut buffer) else {
+        return Ok(Err(Reason::TokenMalformed));
+    };
+    if let Signatures::Together = signatures
+        && let Some(question) = key.question(algorithm, parts.signing_input, signature)
+    {
+        return Err(Box::new(Unjudged::new(token, key, algorithm, question)));
+    }
+    Ok(worth(key.verifies(
+        algorithm,
+        parts.signing_input,
+        signature,
+    )))
+}
+
+/// The header that this very header has led to before, where the signature holds.
 fn check_known(
     issuer: &Issuer,
     known: Arc<KnownHeader>,
-    parts: &Compact<'_>,
+    verdict: Result<(), Reason>,
 ) -> Result<Arc<KnownHeader>, Failure> {
-    let mut buffer = [0; MAX_SIGNATURE];
-    let failure = |reason| Failure {
+    let Err(reason) = verdict else {
+        return Ok(known);
+    };
+    let failure = Failure {
         reason,
         algorithm: Some(known.algorithm),
         kid: known.kid.clone(),
         missing: None,
     };
-    let signature = base64url::decode_into(parts.signature, &mut buffer)
-        .map_err(|_| failure(Reason::TokenMalformed))?;
-    if !known
-        .key
-        .verifies(known.algorithm, parts.signing_input, signature)
-    {
-        let failure = failure(Reason::TokenSignature);
-        return Err(unverified(issuer, known.kid.as_deref(), failure));
-    }
-    Ok(known)
+    Err(match reason {
+        Reason::TokenSignature => unverified(issuer, known.kid.as_deref(), failure),
+        _ => failure,
+    })
 }
 
 /// Reads the header, chooses the key, checks the signature, and remembers the header when it holds and leads to one key only.

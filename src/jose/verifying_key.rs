@@ -267,6 +267,51 @@ impl VerifyingKey {
     }
 }
 
+/// A signature whose check takes less time in company.
+#[cfg(feature = "rsa-ifma")]
+pub type Question = rsa_ifma::Question;
+/// There is none.
+#[cfg(not(feature = "rsa-ifma"))]
+pub type Question = std::convert::Infallible;
+
+impl VerifyingKey {
+    /// What [`answers`] is to find out of a signature; `None` where that gains nothing, or the answer is no already.
+    #[cfg(feature = "rsa-ifma")]
+    #[must_use]
+    pub fn question(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<Question> {
+        match self.check(algorithm)? {
+            Check::Hmac(_) | Check::Signature(_) => None,
+            Check::Rsa(hash, key) => key.question(*hash, message, signature),
+        }
+    }
+
+    /// Nothing gains by company here.
+    #[cfg(not(feature = "rsa-ifma"))]
+    #[must_use]
+    pub const fn question(&self, _: Algorithm, _: &[u8], _: &[u8]) -> Option<Question> {
+        None
+    }
+}
+
+/// Whether each signature is good. All must be of one key.
+#[cfg(feature = "rsa-ifma")]
+#[must_use]
+pub fn answers(questions: &[&Question]) -> Vec<bool> {
+    rsa_ifma::answers(questions)
+}
+
+/// There is nothing to answer.
+#[cfg(not(feature = "rsa-ifma"))]
+#[must_use]
+pub const fn answers(_: &[&Question]) -> Vec<bool> {
+    Vec::new()
+}
+
 /// What checks an algorithm of an RSA key with [`RsaChecks::Ifma`], where that can be.
 #[cfg(feature = "rsa-ifma")]
 fn own_checks(key: &PublicKey, rsa: RsaChecks) -> impl Fn(Algorithm) -> Option<Check> {

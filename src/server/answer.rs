@@ -18,7 +18,7 @@ use super::client_address::source;
 use super::live::{Live, Service};
 use super::reply::Reply;
 use super::respond::{self, Audience, Endpoint, Offer};
-use super::turn::{Attempt, Patience, Turn};
+use super::turn::{Attempt, Patience, Turn, Wants};
 
 /// What came of a check.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub struct Exchange<'r, H> {
     live: &'r Live,
     asked: Asked<'r, H>,
     endpoint: Endpoint,
-    attempt: Attempt,
+    attempt: Attempt<'r>,
 }
 
 impl<'r, H: Lines> Exchange<'r, H> {
@@ -70,7 +70,7 @@ impl<'r, H: Lines> Exchange<'r, H> {
         live: &'r Live,
         asked: Asked<'r, H>,
         endpoint: Endpoint,
-        attempt: Attempt,
+        attempt: Attempt<'r>,
     ) -> Self {
         Self {
             service,
@@ -87,7 +87,13 @@ impl<'r, H: Lines> Exchange<'r, H> {
     /// It may not, or not yet.
     pub fn decide(&self, original: Original<'_>) -> Result<Permit, Halt> {
         let view = self.view(original);
-        self.take(gate::decide(&self.live.gate, &view, Timestamp::now()))
+        let signatures = self.attempt.signatures;
+        self.take(gate::decide_with(
+            &self.live.gate,
+            &view,
+            Timestamp::now(),
+            signatures,
+        ))
     }
 
     /// Asks the gate who it is, whatever the rules say of the request.
@@ -175,7 +181,10 @@ impl<'r, H: Lines> Exchange<'r, H> {
         address: impl FnOnce() -> Option<url::Url>,
     ) -> Turn<Reply> {
         let refusal = match (halt, self.attempt.patience) {
-            (Halt::KeyMissing(missing, _), Patience::MayWait) => return Turn::Wait(missing),
+            (Halt::KeyMissing(missing, _), Patience::MayWait) => {
+                return Turn::Wait(Wants::Key(missing));
+            }
+            (Halt::Unjudged(unjudged, _), _) => return Turn::Wait(Wants::Signature(unjudged)),
             // Without any key at all the reason is told already.
             (Halt::KeyMissing(MissingKey { want, .. }, refusal), Patience::NotNow(_))
                 if want != Want::AnyKey =>

@@ -6,22 +6,25 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use actix_web::http::ConnectionType;
 
+use crate::gate::{Judged, Signatures, Unjudged};
 use crate::keys::{MissingKey, Waited};
 
 use super::live::Service;
 use super::reply::Reply;
 use super::respond;
 
-/// One go at answering a request: the first, or another after keys have been waited for.
+/// One go at answering a request: the first, or another after something has been waited for.
 #[derive(Clone, Copy, Debug)]
-pub struct Attempt {
+pub struct Attempt<'j> {
     /// When the first began.
     pub(super) began: Instant,
     pub(super) is_first: bool,
     pub(super) patience: Patience,
+    /// When its signature is checked.
+    pub(super) signatures: Signatures<'j>,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     /// One after which nothing is waited for.
     #[must_use]
     pub const fn last(began: Instant) -> Self {
@@ -29,6 +32,7 @@ impl Attempt {
             began,
             is_first: false,
             patience: Patience::IsOver,
+            signatures: Signatures::AtOnce,
         }
     }
 }
@@ -49,8 +53,17 @@ pub(super) enum Patience {
 pub enum Turn<A> {
     /// The answer.
     Answer(A),
-    /// A key is missing that may be had.
-    Wait(MissingKey),
+    /// Something is to be waited for.
+    Wait(Wants),
+}
+
+/// What a request waits for.
+#[derive(Debug)]
+pub enum Wants {
+    /// A key that is missing and may be had.
+    Key(MissingKey),
+    /// A signature to be checked together with others.
+    Signature(Box<Unjudged>),
 }
 
 impl<A> Turn<A> {
@@ -58,29 +71,50 @@ impl<A> Turn<A> {
     pub fn map<B>(self, form: impl FnOnce(A) -> B) -> Turn<B> {
         match self {
             Self::Answer(answer) => Turn::Answer(form(answer)),
-            Self::Wait(missing) => Turn::Wait(missing),
+            Self::Wait(wants) => Turn::Wait(wants),
         }
     }
 }
 
-/// An attempt that needs a key.
+/// An attempt that needs something.
 #[derive(Debug)]
 pub struct Waiting {
-    attempt: Attempt,
-    missing: MissingKey,
+    attempt: Attempt<'static>,
+    wants: Wants,
 }
 
 impl Waiting {
+    /// The signature that is to be checked; or the same, which waits for something else.
+    ///
+    /// # Errors
+    /// It waits for something else.
+    pub fn signature(self) -> Result<(Attempt<'static>, Unjudged), Self> {
+        match self.wants {
+            Wants::Signature(unjudged) => {
+                let attempt = Attempt {
+                    signatures: Signatures::AtOnce,
+                    ..self.attempt
+                };
+                Ok((attempt, *unjudged))
+            }
+            Wants::Key(_) => Err(self),
+        }
+    }
+
     /// Answers, with as many further attempts as keys have to be waited for.
     pub async fn settled<A>(
         mut self,
         service: &Service,
-        handle: impl Fn(Attempt) -> Turn<A>,
+        handle: impl Fn(Attempt<'_>) -> Turn<A>,
         form: impl Fn(Reply) -> A,
     ) -> A {
         loop {
             let began = self.attempt.began;
-            let waited = service.keyring.wait(&self.missing, began.into()).await;
+            let Wants::Key(missing) = &self.wants else {
+                // Attempts from here on have their signatures checked at once.
+                return form(respond::internal());
+            };
+            let waited = service.keyring.wait(missing, began.into()).await;
             let attempt = Attempt {
                 began,
                 is_first: false,
@@ -89,10 +123,11 @@ impl Waiting {
                     Waited::Again { is_final: true } => Patience::IsOver,
                     Waited::NotNow(after) => Patience::NotNow(after),
                 },
+                signatures: Signatures::AtOnce,
             };
             match guarded(service, attempt, &handle, &form) {
                 Turn::Answer(answer) => return answer,
-                Turn::Wait(missing) => self = Self { attempt, missing },
+                Turn::Wait(wants) => self = Self { attempt, wants },
             }
         }
     }
@@ -101,8 +136,8 @@ impl Waiting {
 /// One attempt. A panic is caught, counted, and a 503 for this request only: it is a bug, and never a 200.
 fn guarded<A>(
     service: &Service,
-    attempt: Attempt,
-    handle: impl Fn(Attempt) -> Turn<A>,
+    attempt: Attempt<'_>,
+    handle: impl Fn(Attempt<'_>) -> Turn<A>,
     form: impl Fn(Reply) -> A,
 ) -> Turn<A> {
     catch_unwind(AssertUnwindSafe(|| handle(attempt))).unwrap_or_else(|_| {
@@ -114,31 +149,54 @@ fn guarded<A>(
 /// Answers a request that came at the moment `began` by a first attempt, which waits for nothing.
 ///
 /// # Errors
-/// A key is missing that may be had.
+/// A key is missing that may be had; or the signature is to be checked with others, where that is allowed.
 pub fn first<A>(
     service: &Service,
     began: Instant,
-    handle: impl Fn(Attempt) -> Turn<A>,
+    signatures: Signatures<'static>,
+    handle: impl Fn(Attempt<'_>) -> Turn<A>,
     form: impl Fn(Reply) -> A,
 ) -> Result<A, Waiting> {
     let attempt = Attempt {
         began,
         is_first: true,
         patience: Patience::MayWait,
+        signatures,
     };
     match guarded(service, attempt, handle, form) {
         Turn::Answer(answer) => Ok(answer),
-        Turn::Wait(missing) => Err(Waiting { attempt, missing }),
+        Turn::Wait(wants) => Err(Waiting { attempt, wants }),
+    }
+}
+
+/// Answers by the same attempt once more, now that its signature has been checked; without a verdict it is checked at once.
+///
+/// # Errors
+/// A key is missing that may be had.
+pub fn judged<A>(
+    service: &Service,
+    attempt: Attempt<'static>,
+    verdict: Option<&Judged>,
+    handle: impl Fn(Attempt<'_>) -> Turn<A>,
+    form: impl Fn(Reply) -> A,
+) -> Result<A, Waiting> {
+    let with_verdict = Attempt {
+        signatures: verdict.map_or(Signatures::AtOnce, Signatures::Judged),
+        ..attempt
+    };
+    match guarded(service, with_verdict, handle, form) {
+        Turn::Answer(answer) => Ok(answer),
+        Turn::Wait(wants) => Err(Waiting { attempt, wants }),
     }
 }
 
 /// Answers a request, with as many attempts as keys have to be waited for.
 pub async fn settled<A>(
     service: &Service,
-    handle: impl Fn(Attempt) -> Turn<A>,
+    handle: impl Fn(Attempt<'_>) -> Turn<A>,
     form: impl Fn(Reply) -> A,
 ) -> A {
-    match first(service, Instant::now(), &handle, &form) {
+    match first(service, Instant::now(), Signatures::AtOnce, &handle, &form) {
         Ok(answer) => answer,
         Err(waiting) => waiting.settled(service, handle, form).await,
     }
@@ -148,7 +206,7 @@ pub async fn settled<A>(
 /// themselves.
 pub async fn answered(
     service: &Service,
-    handle: impl Fn(Attempt) -> Turn<HttpResponse>,
+    handle: impl Fn(Attempt<'_>) -> Turn<HttpResponse>,
 ) -> HttpResponse {
     let mut answer = settled(service, handle, Reply::over_http).await;
     if service.is_draining() {
@@ -180,7 +238,7 @@ mod tests {
         let (live, _) = Live::compile(&config, gate.unwrap(), returns, &metrics);
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(live.unwrap()));
         let service = Service::new(live, Arc::default(), metrics, None);
-        let panics = |_| -> Turn<Reply> { panic!("on purpose") };
+        let panics = |_: Attempt<'_>| -> Turn<Reply> { panic!("on purpose") };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let reply = runtime
             .unwrap()

@@ -104,6 +104,7 @@ mod spoe;
 mod stated;
 mod stored_keys;
 mod tls_listener;
+mod together;
 mod unknown_kid;
 mod upstream;
 mod vectors;

@@ -1,5 +1,6 @@
 //! What stands for the kernels where they cannot run: nothing, which cannot be had.
 
+use super::LANES;
 use super::model::Modulus;
 use super::number::Number;
 
@@ -20,6 +21,16 @@ impl Cpu {
         _: &Modulus<T>,
         _: &Number<T>,
     ) -> bool {
+        match self {}
+    }
+
+    /// Nor this.
+    pub(super) fn open_to<const T: usize>(
+        self,
+        _: &[Number<T>; LANES],
+        _: &Modulus<T>,
+        _: &[Number<T>; LANES],
+    ) -> u8 {
         match self {}
     }
 }

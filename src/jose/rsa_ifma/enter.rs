@@ -11,6 +11,7 @@
 use super::model::Modulus;
 use super::number::Number;
 use super::single;
+use super::{LANES, lanes};
 
 /// The processor has AVX-512 F and IFMA, and the system keeps their registers.
 #[derive(Clone, Copy, Debug)]
@@ -34,5 +35,17 @@ impl Cpu {
     ) -> bool {
         // SAFETY: `self` exists only where `detect` has found both features that the function is compiled for.
         unsafe { single::opens_to(s, modulus, expected) }
+    }
+
+    /// See [`lanes::open_to`].
+    #[expect(clippy::unused_self, reason = "having it is the proof")]
+    pub(super) fn open_to<const T: usize>(
+        self,
+        s: &[Number<T>; LANES],
+        modulus: &Modulus<T>,
+        expected: &[Number<T>; LANES],
+    ) -> u8 {
+        // SAFETY: as above.
+        unsafe { lanes::open_to(s, modulus, expected) }
     }
 }

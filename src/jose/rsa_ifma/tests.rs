@@ -153,6 +153,40 @@ fn the_kernel_computes_what_the_model_does() {
     });
 }
 
+/// Eight at a time, of which some are changed: each is judged by itself.
+fn lanes_as_model<const T: usize>(cpu: Cpu, n: &BigUint, bits: usize, signatures: &[BigUint]) {
+    let modulus = Modulus::<T>::new(&bytes(n, bits));
+    let numbers: Vec<_> = signatures
+        .iter()
+        .map(|s| Number::from_bytes(&bytes(s, bits)))
+        .collect();
+    for (turn, group) in numbers.windows(8).enumerate() {
+        let s: [Number<T>; 8] = std::array::from_fn(|lane| group[lane]);
+        let powers = s.map(|s| modulus.power(&s));
+        assert_eq!(cpu.open_to(&s, &modulus, &powers), 0xff, "{n:x}");
+        let changed = u8::try_from((turn * 37 + 1) % 256).expect("a byte");
+        let mut others = powers;
+        for (lane, other) in others.iter_mut().enumerate() {
+            if changed & (1 << lane) != 0 {
+                other.0.as_flattened_mut()[(turn * 11 + lane) % (T * GROUP)] ^= 1 << (lane * 6);
+            }
+        }
+        assert_eq!(cpu.open_to(&s, &modulus, &others), !changed, "{n:x}");
+    }
+}
+
+#[test]
+fn eight_lanes_compute_what_the_model_does_each_for_itself() {
+    let Some(cpu) = cpu() else {
+        return;
+    };
+    all_sizes(|bits, n, signatures| match bits {
+        2048 => lanes_as_model::<5>(cpu, n, bits, signatures),
+        3072 => lanes_as_model::<8>(cpu, n, bits, signatures),
+        _ => lanes_as_model::<10>(cpu, n, bits, signatures),
+    });
+}
+
 #[test]
 fn products_of_the_largest_numbers_stay_below_their_bound() {
     let mut random = Random(11);

@@ -13,6 +13,7 @@
 
 mod head;
 mod prefixed;
+mod together;
 mod write;
 
 use std::cell::RefCell;
@@ -33,13 +34,17 @@ use bytes::{Buf as _, BytesMut};
 use futures_util::future::LocalBoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
+use crate::gate::Signatures;
+
 use super::answer::Checked;
 use super::live::Service;
 use super::reply::Reply;
 use super::respond;
 use super::routes::Hot;
-use super::turn::{Attempt, Turn, Waiting, first};
+use super::turn::{Attempt, Turn, Waiting, first, judged};
 use super::watched::Watched;
+
+use together::Together;
 
 use head::{Head, MAX_LINES, Recognized, recognize};
 use write::Written;
@@ -98,7 +103,11 @@ where
         let behind = self.behind.new_service(());
         Box::pin(async move {
             let behind = Rc::new(behind.await?);
-            Ok(ExpressService { lane, behind })
+            Ok(ExpressService {
+                lane,
+                together: Rc::default(),
+                behind,
+            })
         })
     }
 }
@@ -106,6 +115,8 @@ where
 /// A worker's lane.
 pub(super) struct ExpressService<A> {
     lane: Rc<Lane>,
+    /// Signatures that wait for company.
+    together: Rc<Together>,
     behind: Rc<A>,
 }
 
@@ -124,8 +135,9 @@ where
 
     fn call(&self, (stream, protocol, peer): Connection<S>) -> Self::Future {
         let (lane, behind) = (Rc::clone(&self.lane), Rc::clone(&self.behind));
+        let together = Rc::clone(&self.together);
         Box::pin(async move {
-            match lane.serve(stream, peer).await {
+            match lane.serve(stream, peer, &together).await {
                 Ok(Some(rest)) => behind.call((rest, protocol, peer)).await,
                 // A connection that breaks is the client's affair.
                 Ok(None) | Err(_) => Ok(()),
@@ -141,13 +153,14 @@ impl Lane {
         &self,
         mut stream: Watched<S>,
         peer: Option<SocketAddr>,
+        together: &Rc<Together>,
     ) -> io::Result<Option<Prefixed<Watched<S>>>> {
         let mut input = BytesMut::new();
         let output = RefCell::new(Vec::new());
         let mut draining = pin!(self.draining.notified());
         let mut has_answered = false;
         loop {
-            let next = self.answer_all(&mut input, &output, peer).await;
+            let next = self.answer_all(&mut input, &output, peer, together).await;
             let is_last = self.service.is_draining();
             let mut written = output.take();
             if !written.is_empty() {
@@ -205,6 +218,7 @@ impl Lane {
         input: &mut BytesMut,
         output: &RefCell<Vec<u8>>,
         peer: Option<SocketAddr>,
+        together: &Rc<Together>,
     ) -> Next {
         loop {
             if input.is_empty() {
@@ -217,9 +231,18 @@ impl Lane {
                 Step::Answered(length) => length,
                 Step::Waits(waiting, length) => {
                     let written = Written::new(&self.service, output, Instant::now());
-                    let again = |attempt| self.again(input, attempt, &written, peer);
+                    let again = |attempt: Attempt<'_>| self.again(input, attempt, &written, peer);
                     let refused = |reply: Reply| written.reply(&reply);
-                    waiting.settled(&self.service, again, refused).await;
+                    let waiting = match waiting.signature() {
+                        Err(waiting) => Err(waiting),
+                        Ok((attempt, unjudged)) => {
+                            let verdict = together.judge(unjudged).await;
+                            judged(&self.service, attempt, verdict.as_ref(), again, refused)
+                        }
+                    };
+                    if let Err(waiting) = waiting {
+                        waiting.settled(&self.service, again, refused).await;
+                    }
                     length
                 }
                 Step::Part => return Next::Read,
@@ -243,10 +266,9 @@ impl Lane {
         };
         let now = Instant::now();
         let written = Written::new(&self.service, output, now);
-        let attempt = |attempt| self.judge(&head, attempt, &written, peer);
-        match first(&self.service, now, attempt, |reply: Reply| {
-            written.reply(&reply);
-        }) {
+        let attempt = |attempt: Attempt<'_>| self.judge(&head, attempt, &written, peer);
+        let refused = |reply: Reply| written.reply(&reply);
+        match first(&self.service, now, Signatures::Together, attempt, refused) {
             Ok(()) => Step::Answered(head.length),
             Err(waiting) => Step::Waits(waiting, head.length),
         }
@@ -256,7 +278,7 @@ impl Lane {
     fn again(
         &self,
         input: &[u8],
-        attempt: Attempt,
+        attempt: Attempt<'_>,
         written: &Written<'_>,
         peer: Option<SocketAddr>,
     ) -> Turn<()> {
@@ -273,7 +295,7 @@ impl Lane {
     fn judge(
         &self,
         head: &Head<'_, '_>,
-        attempt: Attempt,
+        attempt: Attempt<'_>,
         written: &Written<'_>,
         peer: Option<SocketAddr>,
     ) -> Turn<()> {

@@ -59,7 +59,7 @@ impl Check {
         self,
         asked: &Asked<'_, H>,
         service: &Service,
-        attempt: Attempt,
+        attempt: Attempt<'_>,
         form: impl FnOnce(&Live, Checked) -> A,
     ) -> Turn<A> {
         let Self { endpoint, dialect } = self;
