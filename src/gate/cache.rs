@@ -18,11 +18,20 @@ use crate::clock::Timestamp;
 use crate::request::RawToken;
 
 use super::recent::{self, Origin};
+use super::refusal::DigestPrefix;
 use super::verify::Verified;
 
 /// The SHA-256 of a whole token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
+
+impl TokenDigest {
+    /// What the log may say of it.
+    #[must_use]
+    pub fn prefix(&self) -> DigestPrefix {
+        DigestPrefix(self.0.first_chunk().copied().unwrap_or_default())
+    }
+}
 
 /// The digest of a token.
 #[must_use]

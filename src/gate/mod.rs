@@ -57,6 +57,7 @@ use crate::reason::Reason;
 use crate::request::{HeaderLines, RequestView};
 
 use authorize::{Proof, Verdict};
+use cache::TokenDigest;
 use refusal::{DigestPrefix, TokenFacts};
 
 pub use authorize::Difference;
@@ -381,9 +382,12 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
         lookup,
     };
     let signatures = credential.signatures();
-    let verify = |digest| {
+    let verify = |digest: Option<TokenDigest>| {
         verify::verify_with(state, token, now, signatures).map_err(|why| match why {
-            NotVerified::Refused(refused) => refused.from(source),
+            NotVerified::Refused(refused) => {
+                let prefix = digest.as_ref().map(TokenDigest::prefix);
+                refused.from(source, prefix.unwrap_or_else(|| DigestPrefix::of(token)))
+            }
             NotVerified::Unjudged(mut unjudged) => {
                 unjudged.keep(digest);
                 Halt::Unjudged(unjudged, Refusal::without_token(Reason::Internal))
@@ -395,7 +399,7 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
     };
     // Length is checked before anything is computed over the token.
     if token.bytes().len() > state.max_token_bytes {
-        return Err(verify::too_large(token).from(source));
+        return Err(verify::too_large().from(source, DigestPrefix::of(token)));
     }
     let asked_for = match signatures {
         Signatures::Judged(judged) => judged.digest_of(token),

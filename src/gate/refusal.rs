@@ -103,7 +103,7 @@ pub struct TokenFacts {
 
 /// The first four bytes of a token's SHA-256.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct DigestPrefix([u8; 4]);
+pub struct DigestPrefix(pub(super) [u8; 4]);
 
 /// The longest `kid` in a log, in bytes.
 const MAX_KID: usize = 64;
@@ -193,8 +193,6 @@ pub struct RefusedToken {
     pub algorithm: Option<Algorithm>,
     /// Its `kid`, cut at 64 bytes.
     pub kid: Option<Box<str>>,
-    /// The first eight hexadecimal digits of its SHA-256.
-    pub digest: DigestPrefix,
     /// The key that is missing, where it may be had.
     pub missing: Option<MissingKey>,
     /// More for the log.
@@ -204,13 +202,12 @@ pub struct RefusedToken {
 impl RefusedToken {
     /// A refusal of which only the token is known.
     #[must_use]
-    pub fn new(reason: Reason, token: RawToken<'_>) -> Self {
+    pub const fn new(reason: Reason) -> Self {
         Self {
             reason,
             issuer: None,
             algorithm: None,
             kid: None,
-            digest: DigestPrefix::of(token),
             missing: None,
             detail: None,
         }
@@ -232,9 +229,9 @@ impl RefusedToken {
         self
     }
 
-    /// Adds where the token stood.
+    /// Adds where the token stood, and what the log may say of it.
     #[must_use]
-    pub fn from(self, source: TokenSource) -> Halt {
+    pub fn from(self, source: TokenSource, digest: DigestPrefix) -> Halt {
         let refusal = Refusal {
             reason: self.reason,
             token: Some(Box::new(TokenFacts {
@@ -242,7 +239,7 @@ impl RefusedToken {
                 issuer: self.issuer,
                 algorithm: self.algorithm,
                 kid: self.kid,
-                digest: self.digest,
+                digest,
             })),
             rule: None,
             detail: self.detail,
@@ -287,12 +284,10 @@ mod tests {
 
     #[test]
     fn a_kid_is_cut_at_a_character() {
-        let refused = RefusedToken::new(Reason::KeyUnknown, RawToken::new(b"x"))
-            .with_kid(Some(&"é".repeat(40)));
+        let refused = RefusedToken::new(Reason::KeyUnknown).with_kid(Some(&"é".repeat(40)));
         assert_eq!(refused.kid.unwrap().len(), 64);
         let odd = format!("a{}", "é".repeat(40));
-        let refused =
-            RefusedToken::new(Reason::KeyUnknown, RawToken::new(b"x")).with_kid(Some(&odd));
+        let refused = RefusedToken::new(Reason::KeyUnknown).with_kid(Some(&odd));
         assert_eq!(refused.kid.unwrap().len(), 63);
     }
 }

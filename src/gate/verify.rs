@@ -136,7 +136,7 @@ pub fn verify(
     verify_with(state, token, now, Signatures::AtOnce).map_err(|why| match why {
         NotVerified::Refused(refused) => refused,
         // Nobody asked for that.
-        NotVerified::Unjudged(_) => RefusedToken::new(Reason::Internal, token),
+        NotVerified::Unjudged(_) => RefusedToken::new(Reason::Internal),
     })
 }
 
@@ -160,13 +160,13 @@ pub fn verify_with(
     signatures: Signatures<'_>,
 ) -> Result<Verified, NotVerified> {
     if token.bytes().len() > state.max_token_bytes {
-        return Err(NotVerified::Refused(too_large(token)));
+        return Err(NotVerified::Refused(too_large()));
     }
     let signatures = match signatures {
         Signatures::Together if !state.are_judged_together => Signatures::AtOnce,
         signatures => signatures,
     };
-    let refused = |reason| NotVerified::Refused(RefusedToken::new(reason, token));
+    let refused = |reason| NotVerified::Refused(RefusedToken::new(reason));
     let malformed = || refused(Reason::TokenMalformed);
     let parts = Compact::split(token.bytes()).ok_or_else(malformed)?;
     let (parts, was_padded) = if state.issuers.has_padded() {
@@ -198,17 +198,10 @@ pub fn verify_with(
 
     let known = match known {
         Ok(known) => known,
-        Err(failure) => return Err(NotVerified::Refused(failure.of(issuer, token))),
+        Err(failure) => return Err(NotVerified::Refused(failure.of(issuer))),
     };
-    of_claims(
-        state,
-        (place, issuer),
-        &known,
-        (token, parts.payload),
-        early,
-        now,
-    )
-    .map_err(NotVerified::Refused)
+    of_claims(state, (place, issuer), &known, parts.payload, early, now)
+        .map_err(NotVerified::Refused)
 }
 
 /// What the claims of a token say whose signature holds.
@@ -216,14 +209,14 @@ fn of_claims(
     state: &State,
     (place, issuer): (usize, &Issuer),
     known: &KnownHeader,
-    (token, payload): (RawToken<'_>, &[u8]),
+    payload: &[u8],
     early: Option<Claims<'_>>,
     now: Timestamp,
 ) -> Result<Verified, RefusedToken> {
     let refused = |reason| RefusedToken {
         issuer: Some(Arc::clone(&issuer.name)),
         algorithm: Some(known.algorithm),
-        ..RefusedToken::new(reason, token).with_kid(known.kid.as_deref())
+        ..RefusedToken::new(reason).with_kid(known.kid.as_deref())
     };
     let decoded;
     let claims = if let Some(claims) = early {
@@ -303,8 +296,8 @@ const fn reason_of(fault: HeaderFault) -> Reason {
 
 /// The refusal of a token that is too long to be looked at.
 #[must_use]
-pub fn too_large(token: RawToken<'_>) -> RefusedToken {
-    RefusedToken::new(Reason::TokenTooLarge, token)
+pub fn too_large() -> RefusedToken {
+    RefusedToken::new(Reason::TokenTooLarge)
 }
 
 /// The claims of a token that `verify` has accepted, for whoever needs more of them than the identity headers.
@@ -332,12 +325,12 @@ impl Failure {
         }
     }
 
-    fn of(self, issuer: &Issuer, token: RawToken<'_>) -> RefusedToken {
+    fn of(self, issuer: &Issuer) -> RefusedToken {
         RefusedToken {
             issuer: self.algorithm.map(|_| Arc::clone(&issuer.name)),
             algorithm: self.algorithm,
             missing: self.missing,
-            ..RefusedToken::new(self.reason, token).with_kid(self.kid.as_deref())
+            ..RefusedToken::new(self.reason).with_kid(self.kid.as_deref())
         }
     }
 }

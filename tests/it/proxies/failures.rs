@@ -166,11 +166,11 @@ fn s18_7_what_answers_in_the_place_of_the_gate_lets_nothing_pass(kind: Kind) {
         (Cell::CutOff, "HTTP/1.1 200 OK\r\nX-Auth-User: root\r\n"),
         (
             Cell::Faulty,
-            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 5\r\n\r\nfault",
+            "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 5\r\n\r\nfault",
         ),
         (
             Cell::Elsewhere,
-            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
         ),
     ];
     let meet = |cell: Cell, words: &'static str| {

@@ -25,7 +25,8 @@ behind_every_proxy!(
     connections_to_the_gate_are_kept,
 );
 
-/// Something that is no gate: it takes a request and says these words.
+/// Something that is no gate: it takes a request, says these words and closes the connection. Words that are HTTP say `Connection:
+/// close`, or a proxy may send its next request on a connection that is about to go (RFC 9112 §9.6).
 pub(super) fn impostor(words: &'static str) -> Address {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
     let address = listener
@@ -84,7 +85,9 @@ fn s8_2_an_answer_without_an_identity_gives_none(kind: Kind) {
         | Kind::Caddy
         | Kind::Haproxy
         | Kind::EnvoyHttp
-        | Kind::Apache => impostor("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        | Kind::Apache => {
+            impostor("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        }
     };
     let Some(proxy) = Proxy::start(kind, &gate, app.port()) else {
         return;
