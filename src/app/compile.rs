@@ -93,7 +93,7 @@ pub fn compile(config: &Config, now: Timestamp) -> (Option<Compiled>, ReturnPoli
             headers,
             signer: signer.map(Arc::new),
             max_token_bytes: usize::try_from(config.server.max_token_bytes).unwrap_or(usize::MAX),
-            are_judged_together: config.keys.rsa_together,
+            together: config.keys.rsa_together,
             cache: (config.cache.max_bytes > 0)
                 .then(|| Arc::new(TokenCache::new(config.cache.max_bytes))),
         },

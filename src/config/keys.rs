@@ -30,10 +30,22 @@ pub struct Keys {
     pub proxy: Option<String>,
     /// Check RSA signatures (RS256, RS384, RS512) with the processor's AVX-512 IFMA instructions where it has them: a third of the time. `false`: with the crypto library, as on every other machine. It holds for keys that are read or fetched from then on.
     pub rsa_ifma: bool,
-    /// Check RSA signatures of requests that come at the same time together, eight at once, where `rsa_ifma` is in use. It saves time where a single check takes long (`jwtgate bench`), and a lone request waits for one look at the sockets more.
-    pub rsa_together: bool,
+    /// When RSA signatures of several requests are checked together, eight at once in half the time, where `rsa_ifma` is in use. `busy`: while a worker works more than nine tenths of its time, so that it answers more, and nobody waits who need not. `always`: also a lone one, which waits for one more look at the sockets.
+    pub rsa_together: RsaTogether,
     /// Fetch over plain HTTP from other machines too. Whoever sits in between can then replace the keys, and let anybody in.
     pub danger_allow_http: bool,
+}
+
+/// When RSA signatures of several requests are checked together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RsaTogether {
+    /// Each is checked when it comes.
+    Never,
+    /// While a worker is busy nine tenths of its time, and each otherwise: more requests a second, and nobody waits who need not.
+    Busy,
+    /// Those that come in one turn of a worker, however few.
+    Always,
 }
 
 impl Default for Keys {
@@ -48,7 +60,7 @@ impl Default for Keys {
             ca_file: None,
             proxy: None,
             rsa_ifma: true,
-            rsa_together: false,
+            rsa_together: RsaTogether::Busy,
             danger_allow_http: false,
         }
     }

@@ -40,7 +40,7 @@ pub use fault::{Fault, Severity};
 pub use identity::{FieldTable, GroupOverage, Identity, ListFormat, NonAscii};
 pub use introspection::{Introspection, IntrospectionClient};
 pub use issuers::IssuerTable;
-pub use keys::Keys;
+pub use keys::{Keys, RsaTogether};
 pub use load::{Loaded, load};
 pub use log::{Log, LogFormat};
 pub use rules::RuleTable;

@@ -403,7 +403,7 @@ pub fn admit(state: &State, credential: Credential<'_>, now: Timestamp) -> Resul
     }
     let asked_for = match signatures {
         Signatures::Judged(judged) => judged.digest_of(token),
-        Signatures::AtOnce | Signatures::Together => None,
+        Signatures::AtOnce | Signatures::Together { .. } => None,
     };
     let digest = match asked_for {
         Some(digest) => digest,

@@ -5,6 +5,7 @@
 //! [`Signatures::Judged`]. A verdict is bound to the token, every byte of it, and to the very key and algorithm: for any other it counts
 //! for nothing, and the signature is checked at once.
 
+use std::iter::{repeat, repeat_n};
 use std::sync::Arc;
 
 use crate::jose::verifying_key::{self, Question};
@@ -19,8 +20,11 @@ pub enum Signatures<'j> {
     /// Now.
     #[default]
     AtOnce,
-    /// With others, where that is faster.
-    Together,
+    /// With others, where that is wanted: always, or while the worker is busy.
+    Together {
+        /// Whether it is.
+        is_busy: bool,
+    },
     /// This one has been.
     Judged(&'j Judged),
 }
@@ -35,7 +39,7 @@ pub struct Unjudged {
 /// A signature that has been checked, and whose it is. Only [`judge`] makes one.
 #[derive(Debug)]
 pub struct Judged {
-    bound: Bound,
+    asked: Box<Unjudged>,
     is_good: bool,
 }
 
@@ -43,18 +47,26 @@ pub struct Judged {
 #[derive(Debug)]
 struct Bound {
     token: Box<[u8]>,
+    /// The end of the token: those of signatures differ where tokens do, and most of what stands before them does not.
+    tail: [u8; TAIL],
     key: Arc<VerifyingKey>,
     algorithm: Algorithm,
     /// The token's place in the cache, where that has been computed.
     digest: Option<TokenDigest>,
 }
 
+/// How much of the end of a token is compared first.
+const TAIL: usize = 16;
+
+fn tail(token: &[u8]) -> [u8; TAIL] {
+    token.last_chunk().copied().unwrap_or_default()
+}
+
 impl Bound {
     fn is(&self, token: &[u8], key: &Arc<VerifyingKey>, algorithm: Algorithm) -> bool {
-        // The ends of signatures differ where tokens do, and most of what stands before them does not.
         Arc::ptr_eq(&self.key, key)
             && self.algorithm == algorithm
-            && self.token.last_chunk::<16>() == token.last_chunk::<16>()
+            && self.tail == tail(token)
             && *self.token == *token
     }
 }
@@ -66,9 +78,11 @@ impl Unjudged {
         algorithm: Algorithm,
         question: Question,
     ) -> Self {
+        let token = token.bytes();
         Self {
             bound: Bound {
-                token: token.bytes().into(),
+                token: token.into(),
+                tail: tail(token),
                 key: Arc::clone(key),
                 algorithm,
                 digest: None,
@@ -82,17 +96,19 @@ impl Unjudged {
         self.bound.digest = digest;
     }
 
+    /// An order in which those of a key stand side by side, and the same questions too.
+    fn place(&self) -> (usize, [u8; TAIL]) {
+        (Arc::as_ptr(&self.bound.key).addr(), self.bound.tail)
+    }
+
+    fn has_key_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.bound.key, &other.bound.key)
+    }
+
     /// Whether the two are the same question.
     fn is_same(&self, other: &Self) -> bool {
         self.bound
             .is(&other.bound.token, &other.bound.key, other.bound.algorithm)
-    }
-
-    fn judged(self, is_good: bool) -> Judged {
-        Judged {
-            bound: self.bound,
-            is_good,
-        }
     }
 }
 
@@ -104,51 +120,42 @@ impl Judged {
         key: &Arc<VerifyingKey>,
         algorithm: Algorithm,
     ) -> Option<bool> {
-        let is_about_it = self.bound.is(token.bytes(), key, algorithm);
+        let is_about_it = self.asked.bound.is(token.bytes(), key, algorithm);
         is_about_it.then_some(self.is_good)
     }
 
     /// The token's place in the cache, if it is this token.
     pub(super) fn digest_of(&self, token: RawToken<'_>) -> Option<TokenDigest> {
-        let digest = self.bound.digest?;
-        (*self.bound.token == *token.bytes()).then_some(digest)
+        let digest = self.asked.bound.digest?;
+        (*self.asked.bound.token == *token.bytes()).then_some(digest)
     }
 }
 
-/// Checks signatures, those of a key together, and each that is there twice once. Every one comes back with whatever was given along with it.
+/// Checks signatures, those of a key together, and each that is there twice once. Every one comes back, in whatever order, with what was
+/// given along with it.
 #[must_use]
-pub fn judge<W>(mut waiting: Vec<(Unjudged, W)>) -> Vec<(Judged, W)> {
-    let mut judged = Vec::with_capacity(waiting.len());
-    while let Some((first, _)) = waiting.first() {
-        let key = Arc::clone(&first.bound.key);
-        let (of_key, others): (Vec<_>, Vec<_>) = waiting
-            .into_iter()
-            .partition(|(one, _)| Arc::ptr_eq(&one.bound.key, &key));
-        waiting = others;
-        judged.extend(judge_of_key(of_key));
+pub fn judge<W>(mut waiting: Vec<(Box<Unjudged>, W)>) -> Vec<(Judged, W)> {
+    waiting.sort_unstable_by_key(|(one, _)| one.place());
+    let mut verdicts = Vec::with_capacity(waiting.len());
+    for of_key in waiting.chunk_by(|(one, _), (next, _)| one.has_key_of(next)) {
+        judge_of_key(of_key, &mut verdicts);
     }
-    judged
+    let each = waiting.into_iter().zip(verdicts);
+    each.map(|((asked, whose), is_good)| (Judged { asked, is_good }, whose))
+        .collect()
 }
 
-fn judge_of_key<W>(all: Vec<(Unjudged, W)>) -> impl Iterator<Item = (Judged, W)> {
-    // For each the place of the question that is asked for it: its own, or that of the same one before it.
-    let mut asked: Vec<&Unjudged> = Vec::with_capacity(all.len());
-    let mut places = Vec::with_capacity(all.len());
-    for (one, _) in &all {
-        let same = asked.iter().position(|other| other.is_same(one));
-        places.push(same.unwrap_or(asked.len()));
-        if same.is_none() {
-            asked.push(one);
-        }
-    }
-    let questions: Vec<_> = asked.iter().map(|one| &one.question).collect();
+/// Adds a verdict for each of these, which are of one key.
+fn judge_of_key<W>(all: &[(Box<Unjudged>, W)], verdicts: &mut Vec<bool>) {
+    let same = || all.chunk_by(|(one, _), (next, _)| one.is_same(next));
+    let asked = same().filter_map(|same| same.first());
+    let questions: Vec<_> = asked.map(|(one, _)| &one.question).collect();
     let answers = verifying_key::answers(&questions);
-    let verdicts: Vec<_> = places
-        .iter()
-        .map(|place| answers.get(*place).copied().unwrap_or(false))
-        .collect();
-    let each = all.into_iter().zip(verdicts);
-    each.map(|((one, whose), is_good)| (one.judged(is_good), whose))
+    // Whatever there is no answer to is not good.
+    let answers = answers.into_iter().chain(repeat(false));
+    for (same, is_good) in same().zip(answers) {
+        verdicts.extend(repeat_n(is_good, same.len()));
+    }
 }
 
 #[cfg(test)]
@@ -157,7 +164,7 @@ mod tests {
     use super::*;
     use crate::app::compile_gate;
     use crate::clock::Timestamp;
-    use crate::config::{Config, Secret};
+    use crate::config::{Config, RsaTogether, Secret};
     use crate::gate::{Decision, Halt, Lookup, State, decide_with};
     use crate::jose::rsa_ifma::{Readiness, readiness};
     use crate::jose::signing_key::{PrivateKey, SigningKey};
@@ -165,6 +172,8 @@ mod tests {
     use crate::reason::Reason;
     use crate::request::{GivenLines, Original, RequestView, Scheme};
     use serde_json::json;
+
+    const TOGETHER: Signatures<'_> = Signatures::Together { is_busy: true };
 
     const NOW: Timestamp = Timestamp::from_seconds(1_780_000_000);
 
@@ -193,7 +202,7 @@ mod tests {
             expected_audience: "app".into(),
             ..Config::default()
         };
-        config.keys.rsa_together = true;
+        config.keys.rsa_together = RsaTogether::Busy;
         change(&mut config);
         let (state, _, faults) = compile_gate(&config, NOW);
         let keys = privates
@@ -244,11 +253,12 @@ mod tests {
             decide_with(&self.state, &request, NOW, signatures)
         }
 
-        fn unjudged(&self, token: &str) -> Unjudged {
-            let decision = self.ask(token, Signatures::Together);
+        fn waiting<W>(&self, token: &str, whose: W) -> (Box<Unjudged>, W) {
+            let decision = self.ask(token, TOGETHER);
             assert_eq!(decision.lookup, Lookup::Off, "counted when it is judged");
+            assert!(decision.difference.is_none(), "and told then");
             match decision.outcome {
-                Err(Halt::Unjudged(unjudged, _)) => *unjudged,
+                Err(Halt::Unjudged(unjudged, _)) => (unjudged, whose),
                 other => panic!("{other:?}"),
             }
         }
@@ -287,7 +297,7 @@ mod tests {
                 .collect();
             let waiting = tokens
                 .iter()
-                .map(|token| (issuer.unjudged(token), token.clone()));
+                .map(|token| issuer.waiting(token, token.clone()));
             let judged = judge(waiting.collect());
             assert_eq!(judged.len(), tokens.len());
             for (judged, token) in judged {
@@ -311,14 +321,14 @@ mod tests {
         };
         let good = issuer.token(0, "alice");
         let forged = with_other_signature(&good);
-        let mut judged = judge(vec![(issuer.unjudged(&good), ())]);
+        let mut judged = judge(vec![issuer.waiting(&good, ())]);
         let (good_verdict, ()) = judged.pop().unwrap();
         // The verdict "good" of one token does nothing for another, and "wrong" nothing against one.
         assert_eq!(
             issuer.user(&forged, &good_verdict),
             Err(Reason::TokenSignature)
         );
-        let mut judged = judge(vec![(issuer.unjudged(&forged), ())]);
+        let mut judged = judge(vec![issuer.waiting(&forged, ())]);
         let (wrong, ()) = judged.pop().unwrap();
         assert_eq!(issuer.user(&good, &wrong), Ok("alice".to_owned()));
         assert_eq!(issuer.user(&forged, &wrong), Err(Reason::TokenSignature));
@@ -335,36 +345,48 @@ mod tests {
     #[test]
     fn no_rule_is_asked_before_the_verdict() {
         let rules = json!([{"action": "optional", "path_prefix": "/"}]);
+        let shadow = json!([{"action": "deny", "path_prefix": "/"}]);
         let Some(issuer) = issuer(|config| {
             config.rules = serde_json::from_value(rules).unwrap();
+            config.shadow_rules = serde_json::from_value(shadow).unwrap();
         }) else {
             return;
         };
         let good = issuer.token(1, "alice");
-        let (judged, ()) = judge(vec![(issuer.unjudged(&good), ())]).pop().unwrap();
+        let (judged, ()) = judge(vec![issuer.waiting(&good, ())]).pop().unwrap();
         assert_eq!(issuer.user(&good, &judged), Ok("alice".to_owned()));
     }
 
     #[test]
     fn it_waits_only_where_that_is_wanted_and_never_for_what_the_cache_knows() {
-        let Some(issuer) = issuer(|config| config.keys.rsa_together = false) else {
+        let Some(issuer) = issuer(|config| config.keys.rsa_together = RsaTogether::Never) else {
             return;
         };
         let token = issuer.token(0, "alice");
-        assert!(issuer.ask(&token, Signatures::Together).outcome.is_ok());
+        assert!(issuer.ask(&token, TOGETHER).outcome.is_ok());
         let Some(issuer) = self::issuer(|_| ()) else {
             return;
         };
         let token = issuer.token(0, "alice");
-        let (judged, ()) = judge(vec![(issuer.unjudged(&token), ())]).pop().unwrap();
+        let (judged, ()) = judge(vec![issuer.waiting(&token, ())]).pop().unwrap();
         assert_eq!(issuer.user(&token, &judged), Ok("alice".to_owned()));
-        let again = issuer.ask(&token, Signatures::Together);
+        let again = issuer.ask(&token, TOGETHER);
         assert_eq!(again.lookup, Lookup::Hit);
         assert!(again.outcome.is_ok());
+        // Nor while the worker has time to spare, but where it is wanted always.
+        let spare = Signatures::Together { is_busy: false };
+        let other = issuer.token(0, "bob");
+        assert!(issuer.ask(&other, spare).outcome.is_ok());
+        let Some(always) = self::issuer(|config| config.keys.rsa_together = RsaTogether::Always)
+        else {
+            return;
+        };
+        let waits = always.ask(&always.token(0, "bob"), spare);
+        assert!(matches!(waits.outcome, Err(Halt::Unjudged(..))));
         // A signature that cannot be one is refused at once.
         let (message, _) = token.rsplit_once('.').unwrap();
         let short = format!("{message}.{}", "A".repeat(340));
-        let short = issuer.ask(&short, Signatures::Together);
+        let short = issuer.ask(&short, TOGETHER);
         let reason = short.outcome.map(|_| ()).map_err(|halt| halt.reason());
         assert_eq!(reason, Err(Reason::TokenSignature));
     }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::config::RsaTogether;
 use crate::keys::{IssuerId, KeySet};
 use crate::policy::Policy;
 
@@ -30,8 +31,8 @@ pub struct State {
     pub signer: Option<Arc<IdentitySigner>>,
     /// The longest token, in bytes.
     pub max_token_bytes: usize,
-    /// Whether signatures may be checked together with those of other requests.
-    pub are_judged_together: bool,
+    /// When RSA signatures are checked together with those of other requests.
+    pub together: RsaTogether,
     /// Tokens that have been verified; `None`: off.
     pub cache: Option<Arc<TokenCache>>,
 }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::config::RsaTogether;
 use crate::jose::header::HeaderFault;
 use crate::jose::{Algorithm, Claims, Compact, Header, base64url};
 use crate::keys::keyring::Want;
@@ -163,7 +164,9 @@ pub fn verify_with(
         return Err(NotVerified::Refused(too_large()));
     }
     let signatures = match signatures {
-        Signatures::Together if !state.are_judged_together => Signatures::AtOnce,
+        Signatures::Together { is_busy } if !may_wait(state.together, is_busy) => {
+            Signatures::AtOnce
+        }
         signatures => signatures,
     };
     let refused = |reason| NotVerified::Refused(RefusedToken::new(reason));
@@ -202,6 +205,15 @@ pub fn verify_with(
     };
     of_claims(state, (place, issuer), &known, parts.payload, early, now)
         .map_err(NotVerified::Refused)
+}
+
+/// Whether a signature may wait for company.
+const fn may_wait(together: RsaTogether, is_busy: bool) -> bool {
+    match together {
+        RsaTogether::Never => false,
+        RsaTogether::Busy => is_busy,
+        RsaTogether::Always => true,
+    }
 }
 
 /// What the claims of a token say whose signature holds.
@@ -353,7 +365,7 @@ fn verdict(
     let Ok(signature) = base64url::decode_into(parts.signature, &mut buffer) else {
         return Ok(Err(Reason::TokenMalformed));
     };
-    if let Signatures::Together = signatures
+    if let Signatures::Together { .. } = signatures
         && let Some(question) = key.question(algorithm, parts.signing_input, signature)
     {
         return Err(Box::new(Unjudged::new(token, key, algorithm, question)));

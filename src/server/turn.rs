@@ -88,14 +88,14 @@ impl Waiting {
     ///
     /// # Errors
     /// It waits for something else.
-    pub fn signature(self) -> Result<(Attempt<'static>, Unjudged), Self> {
+    pub fn signature(self) -> Result<(Attempt<'static>, Box<Unjudged>), Self> {
         match self.wants {
             Wants::Signature(unjudged) => {
                 let attempt = Attempt {
                     signatures: Signatures::AtOnce,
                     ..self.attempt
                 };
-                Ok((attempt, *unjudged))
+                Ok((attempt, unjudged))
             }
             Wants::Key(_) => Err(self),
         }

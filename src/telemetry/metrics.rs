@@ -88,6 +88,7 @@ pub struct Metrics {
     cache_misses: Arc<AtomicU64>,
     not_answered: Family<NotAnswered, Counter>,
     panics: Counter,
+    together: Counter,
     reloads: Family<Reload, Counter>,
     reload_failed: Gauge,
     registry: Arc<Mutex<Registry>>,
@@ -161,11 +162,15 @@ impl Default for Metrics {
             "Requests that passed and that the application of [upstream] did not answer, by reason",
             not_answered.clone(),
         );
-        let panics = Counter::default();
-        registry.register(
-            "panics",
-            "Requests that failed inside; each is a bug",
-            panics.clone(),
+        let mut counter = |name, help| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let panics = counter("panics", "Requests that failed inside; each is a bug");
+        let together = counter(
+            "signatures_checked_together",
+            "RSA signatures that were checked in the company of others, eight at once",
         );
         let reloads = reloads(&mut registry);
         let reload_failed = Gauge::default();
@@ -174,13 +179,7 @@ impl Default for Metrics {
             "1 while the configuration on disk has faults and an older one is in use",
             reload_failed.clone(),
         );
-        let build = Family::<Build, Gauge>::default();
-        build
-            .get_or_create(&Build {
-                version: env!("CARGO_PKG_VERSION"),
-            })
-            .set(1);
-        registry.register("build_info", "The running version", build);
+        registry.register("build_info", "The running version", build());
         Self {
             decisions,
             anonymous,
@@ -190,11 +189,19 @@ impl Default for Metrics {
             cache_misses: Arc::default(),
             not_answered,
             panics,
+            together,
             reloads,
             reload_failed,
             registry: Arc::new(Mutex::new(registry)),
         }
     }
+}
+
+fn build() -> Family<Build, Gauge> {
+    let build = Family::<Build, Gauge>::default();
+    let version = env!("CARGO_PKG_VERSION");
+    build.get_or_create(&Build { version }).set(1);
+    build
 }
 
 fn reloads(registry: &mut Registry) -> Family<Reload, Counter> {
@@ -301,6 +308,12 @@ impl Metrics {
             .get_or_create_owned(&Reload { result: label })
             .inc();
         self.reload_failed.set(failed);
+    }
+
+    /// Records that so many signatures were checked together.
+    pub fn checked_together(&self, count: usize) {
+        self.together
+            .inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     /// Records a panic that was caught.

@@ -110,3 +110,4 @@ mod upstream;
 mod vectors;
 mod verify;
 mod wycheproof;
+mod wycheproof_rsa;

@@ -6,7 +6,7 @@ use crate::harness::process::run;
 use crate::harness::{Gate, Request, Settings, tokens};
 
 /// Whether this machine can.
-fn has_instructions() -> bool {
+pub(super) fn has_instructions() -> bool {
     let told = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     told.contains(" avx512ifma")
 }

@@ -4,12 +4,15 @@ use std::thread;
 
 use serde_json::json;
 
+use crate::harness::fetched::metric;
 use crate::harness::{Connection, Gate, Request, Settings, tokens};
+
+use super::rsa_ifma::has_instructions;
 
 const CLIENTS: usize = 24;
 const ROUNDS: usize = 25;
 
-fn start() -> Gate {
+fn start(when: &str) -> Gate {
     let set = json!({"keys": [tokens::rsa().jwk("k1")]});
     Settings::empty()
         .file("jwks.json", set.to_string())
@@ -18,7 +21,7 @@ fn start() -> Gate {
             tokens::AUDIENCE
         ))
         .server("workers = 1")
-        .table("[keys]\nrsa_together = true")
+        .table(&format!("[keys]\nrsa_together = \"{when}\""))
         .start()
 }
 
@@ -37,7 +40,7 @@ fn forged(user: &str) -> String {
 
 #[test]
 fn everybody_gets_the_own_answer() {
-    let gate = start();
+    let gate = start("always");
     let warm = Request::get("/verify")
         .bearer(token("warm"))
         .send(gate.main());
@@ -71,11 +74,26 @@ fn everybody_gets_the_own_answer() {
         }
     });
     gate.assert_no_panic();
+    // They have been in company, where the processor can have that.
+    let together = metric(&gate, "jwtgate_signatures_checked_together_total", &[]);
+    assert_eq!(together > 0, has_instructions(), "{together} together");
+}
+
+#[test]
+fn a_client_that_is_alone_waits_for_nobody() {
+    let gate = start("busy");
+    let mut connection = Connection::open(gate.main()).expect("a connection");
+    for round in 0..100 {
+        let request = Request::get("/verify").bearer(token(&format!("user-{round}")));
+        assert_eq!(connection.send(&request).expect("an answer").status, 200);
+    }
+    let together = metric(&gate, "jwtgate_signatures_checked_together_total", &[]);
+    assert_eq!(together, 0);
 }
 
 #[test]
 fn requests_one_after_another_on_a_connection_are_answered_in_their_order() {
-    let gate = start();
+    let gate = start("always");
     let mut connection = Connection::open(gate.main()).expect("a connection");
     let users: Vec<_> = (0..20).map(|number| format!("user-{number}")).collect();
     let requests: Vec<u8> = users

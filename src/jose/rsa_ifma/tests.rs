@@ -1,10 +1,16 @@
-//! The model against big integers, the kernel against the model. Whole signatures are held against the library in `tests/rsa_against_library.rs`.
+//! The model against big integers, the kernel against the model. Whole signatures are held against the library in `benches/rsa_ifma.rs`.
+
+use std::sync::Arc;
 
 use rsa::BigUint;
+use serde_json::json;
+
+use crate::jose::signing_key::{PrivateKey, SigningKey};
+use crate::jose::{Algorithm, Compact, Family, base64url};
 
 use super::model::{Modulus, multiply};
 use super::number::{DIGIT, GROUP, Number};
-use super::{Cpu, EXPONENT, Key};
+use super::{Cpu, EXPONENT, Hash, Key, Question, answers};
 
 /// A small generator, so that a failure can be had again.
 struct Random(u64);
@@ -244,4 +250,95 @@ fn what_is_known_is_found_and_the_state_is_told() {
     };
     assert!(super::self_test::passes(cpu));
     assert_eq!(super::readiness(), super::Readiness::Ready);
+}
+
+/// A key, and what the library has signed with it: the message, and a signature of each hash.
+struct Signer {
+    key: Arc<Key>,
+    modulus: Vec<u8>,
+    signed: Vec<(Hash, Vec<u8>, Vec<u8>)>,
+}
+
+fn signer(bits: u32) -> Option<Signer> {
+    cpu()?;
+    let private = PrivateKey::generate(Family::Rsa, bits).unwrap();
+    let (modulus, exponent) = private.public().rsa_numbers().unwrap();
+    let hashes = [
+        ("RS256", Hash::Sha256),
+        ("RS384", Hash::Sha384),
+        ("RS512", Hash::Sha512),
+    ];
+    let signed = hashes.map(|(name, hash)| {
+        let signing = SigningKey::from_private(&private, Algorithm::from_name(name)).unwrap();
+        let token = signing.sign(None, "JWT", &json!({"sub": name})).unwrap();
+        let parts = Compact::split(token.as_bytes()).unwrap();
+        let signature = base64url::decode(parts.signature).unwrap();
+        (hash, parts.signing_input.to_vec(), signature)
+    });
+    Some(Signer {
+        key: Arc::new(Key::new(&modulus, &exponent).unwrap()),
+        modulus,
+        signed: signed.into(),
+    })
+}
+
+#[test]
+fn signatures_of_the_library_hold_for_their_own_hash_only_alone_and_in_company() {
+    for bits in [2048, 3072, 4096] {
+        let Some(Signer { key, signed, .. }) = signer(bits) else {
+            return;
+        };
+        for (place, (_, message, signature)) in signed.iter().enumerate() {
+            for (other, (hash, ..)) in signed.iter().enumerate() {
+                let is_own = place == other;
+                assert_eq!(key.verifies(*hash, message, signature), is_own, "{hash:?}");
+                let question = || key.question(*hash, message, signature).unwrap();
+                let questions: Vec<_> = std::iter::repeat_with(question).take(8).collect();
+                let asked: Vec<_> = questions.iter().collect();
+                assert_eq!(answers(&asked), [is_own; 8], "{hash:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_below_the_modulus_of_its_length_is_never_computed_with() {
+    let Some(Signer {
+        key,
+        modulus,
+        signed,
+    }) = signer(2048)
+    else {
+        return;
+    };
+    let (hash, message, signature) = &signed[0];
+    let asks = |signature: &[u8]| key.question(*hash, message, signature).is_some();
+    let n = BigUint::from_bytes_be(&modulus);
+    assert!(asks(signature));
+    assert!(asks(&bytes(&(&n - 1_u8), 2048)));
+    assert!(!asks(&modulus), "s = n");
+    assert!(!asks(&bytes(&(&n + 1_u8), 2048)));
+    assert!(!asks(&[0xff; 256]));
+    assert!(!asks(&signature[1..]));
+    assert!(!asks(&[&[0], signature.as_slice()].concat()));
+    assert!(!asks(&[]));
+}
+
+#[test]
+fn a_question_about_another_key_is_answered_with_no_in_whatever_company() {
+    let (Some(one), Some(other)) = (signer(2048), signer(2048)) else {
+        return;
+    };
+    let ask = |signer: &Signer| -> Question {
+        let (hash, message, signature) = &signer.signed[0];
+        signer.key.question(*hash, message, signature).unwrap()
+    };
+    let (own, foreign) = (ask(&one), ask(&other));
+    for count in 1..=9 {
+        let mut company = vec![&own; count];
+        let mut expected = vec![true; count];
+        company.push(&foreign);
+        expected.push(false);
+        assert_eq!(answers(&company), expected, "{count}");
+    }
 }

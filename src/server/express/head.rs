@@ -41,6 +41,16 @@ pub(super) struct Head<'h, 'b> {
 #[derive(Clone, Copy)]
 pub(super) struct HeadLines<'h, 'b>(&'h [Header<'b>]);
 
+/// A head that is kept while something is waited for, so that it is parsed once.
+pub(super) struct KeptHead<'b> {
+    check: Check,
+    /// In bytes.
+    pub(super) length: usize,
+    path: &'b str,
+    query: Option<&'b str>,
+    lines: Box<[Header<'b>]>,
+}
+
 /// A GET over HTTP/1.1, of a path that is answered in the lane, without a body, an upgrade, or a wish about the connection. The parser is
 /// the one that actix uses.
 pub(super) fn recognize<'h, 'b>(
@@ -102,7 +112,31 @@ impl HeadLines<'_, '_> {
     }
 }
 
+impl<'b> KeptHead<'b> {
+    /// The head again.
+    pub(super) fn head(&self) -> Head<'_, 'b> {
+        Head {
+            check: self.check,
+            length: self.length,
+            path: self.path,
+            query: self.query,
+            lines: HeadLines(&self.lines),
+        }
+    }
+}
+
 impl<'h, 'b> Head<'h, 'b> {
+    /// The same, to be kept.
+    pub(super) fn kept(&self) -> KeptHead<'b> {
+        KeptHead {
+            check: self.check,
+            length: self.length,
+            path: self.path,
+            query: self.query,
+            lines: self.lines.0.into(),
+        }
+    }
+
     /// The same for whoever judges it.
     pub(super) fn asked(&self, peer: Option<SocketAddr>) -> Asked<'_, HeadLines<'h, 'b>> {
         Asked {

@@ -46,7 +46,7 @@ use super::watched::Watched;
 
 use together::Together;
 
-use head::{Head, MAX_LINES, Recognized, recognize};
+use head::{Head, KeptHead, MAX_LINES, Recognized, recognize};
 use write::Written;
 
 pub(super) use prefixed::Prefixed;
@@ -100,12 +100,13 @@ where
 
     fn new_service(&self, (): ()) -> Self::Future {
         let lane = Rc::new(self.lane.clone());
+        let together = Rc::new(Together::new(self.lane.service.metrics.clone()));
         let behind = self.behind.new_service(());
         Box::pin(async move {
             let behind = Rc::new(behind.await?);
             Ok(ExpressService {
                 lane,
-                together: Rc::default(),
+                together,
                 behind,
             })
         })
@@ -227,11 +228,12 @@ impl Lane {
             if output.borrow().len() > MAX_OUTPUT {
                 return Next::Answer;
             }
-            let length = match self.answer(input, output, peer) {
+            let length = match self.answer(input, output, peer, together.next()) {
                 Step::Answered(length) => length,
-                Step::Waits(waiting, length) => {
+                Step::Waits(waiting, kept) => {
                     let written = Written::new(&self.service, output, Instant::now());
-                    let again = |attempt: Attempt<'_>| self.again(input, attempt, &written, peer);
+                    let again =
+                        |attempt: Attempt<'_>| self.judge(&kept.head(), attempt, &written, peer);
                     let refused = |reply: Reply| written.reply(&reply);
                     let waiting = match waiting.signature() {
                         Err(waiting) => Err(waiting),
@@ -243,7 +245,7 @@ impl Lane {
                     if let Err(waiting) = waiting {
                         waiting.settled(&self.service, again, refused).await;
                     }
-                    length
+                    kept.length
                 }
                 Step::Part => return Next::Read,
                 Step::Other => return Next::HandOver,
@@ -257,7 +259,13 @@ impl Lane {
     }
 
     /// Answers the request that the input begins with.
-    fn answer(&self, input: &[u8], output: &RefCell<Vec<u8>>, peer: Option<SocketAddr>) -> Step {
+    fn answer<'b>(
+        &self,
+        input: &'b [u8],
+        output: &RefCell<Vec<u8>>,
+        peer: Option<SocketAddr>,
+        signatures: Signatures<'static>,
+    ) -> Step<'b> {
         let mut room = [const { MaybeUninit::uninit() }; MAX_LINES];
         let head = match recognize(input, &mut room, self.hot) {
             Recognized::Check(head) => head,
@@ -268,27 +276,9 @@ impl Lane {
         let written = Written::new(&self.service, output, now);
         let attempt = |attempt: Attempt<'_>| self.judge(&head, attempt, &written, peer);
         let refused = |reply: Reply| written.reply(&reply);
-        match first(&self.service, now, Signatures::Together, attempt, refused) {
+        match first(&self.service, now, signatures, attempt, refused) {
             Ok(()) => Step::Answered(head.length),
-            Err(waiting) => Step::Waits(waiting, head.length),
-        }
-    }
-
-    /// The same after a key has been waited for: what was read of the head is not kept meanwhile.
-    fn again(
-        &self,
-        input: &[u8],
-        attempt: Attempt<'_>,
-        written: &Written<'_>,
-        peer: Option<SocketAddr>,
-    ) -> Turn<()> {
-        let mut room = [const { MaybeUninit::uninit() }; MAX_LINES];
-        match recognize(input, &mut room, self.hot) {
-            Recognized::Check(head) => self.judge(&head, attempt, written, peer),
-            Recognized::Part | Recognized::Other => {
-                written.reply(&respond::internal());
-                Turn::Answer(())
-            }
+            Err(waiting) => Step::Waits(waiting, head.kept()),
         }
     }
 
@@ -323,11 +313,11 @@ enum Next {
 }
 
 /// What came of the bytes that a connection began with.
-enum Step {
+enum Step<'b> {
     /// A request of this length has been answered.
     Answered(usize),
-    /// One of this length needs a key.
-    Waits(Waiting, usize),
+    /// This one needs a key, or the verdict on its signature.
+    Waits(Waiting, KeptHead<'b>),
     /// More must be read.
     Part,
     /// It is for actix.
