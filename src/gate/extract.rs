@@ -3,6 +3,8 @@
 //! The sources are asked in the configured order, and the first that holds a token decides; a bad token never falls through to
 //! the next source. Two different tokens in one source are always refused, the same token twice is one token.
 
+use memchr::{memchr, memchr2};
+
 use crate::config::{OnMultipleTokens, TokenSource};
 use crate::reason::Reason;
 use crate::request::{HeaderLines, RawToken, RequestView};
@@ -106,7 +108,9 @@ fn in_header<'r>(
         }
         match token_of(value, scheme) {
             // Some proxies join two lines by a comma (Envoy does).
-            Some(candidate) if candidate.contains(&b',') => return Err(Reason::TokenAmbiguous),
+            Some(candidate) if memchr(b',', candidate).is_some() => {
+                return Err(Reason::TokenAmbiguous);
+            }
             Some(candidate) => add(&mut token, candidate)?,
             // A proxy that joins lines hides a token behind a credential of another scheme.
             None if joins_a_token(value, scheme) => return Err(Reason::TokenAmbiguous),
@@ -160,13 +164,28 @@ fn in_cookies<'r>(
     let mut token = None;
     for line in lines {
         // Envoy joins two `Cookie` lines by a comma, so a comma separates too. No token holds one.
-        for pair in line.split(|&byte| byte == b';' || byte == b',') {
+        for pair in split_at_either(b';', b',', line) {
             if let Some(value) = value_of(pair.trim_ascii(), name) {
                 add(&mut token, value)?;
             }
         }
     }
     Ok(token)
+}
+
+/// The parts of a line between two separators. Cookies are long, and are looked through with vector instructions.
+fn split_at_either(one: u8, other: u8, line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest?;
+        let Some((part, behind)) =
+            memchr2(one, other, line).and_then(|end| line.split_at_checked(end))
+        else {
+            return rest.take();
+        };
+        rest = behind.get(1..);
+        Some(part)
+    })
 }
 
 fn in_query<'r>(query: Option<&'r str>, name: &str) -> Result<Option<&'r [u8]>, Reason> {

@@ -136,19 +136,26 @@ impl Headers {
             }
         };
         let separator = match field.format {
-            ListFormat::Comma => ',',
-            ListFormat::Space => ' ',
+            ListFormat::Comma => b',',
+            ListFormat::Space => b' ',
             ListFormat::Json => return self.json(&items),
         };
-        let mut joined = String::new();
+        let separated = items.iter().map(|item| item.len() + 1);
+        let mut joined = String::with_capacity(separated.sum());
         for (index, item) in items.iter().enumerate() {
-            let item = self.item(item)?;
-            // A separator inside, or an empty item, would read as other items than the issuer signed.
-            if item.is_empty() || item.contains(separator) {
-                return None;
-            }
             if index > 0 {
-                joined.push(separator);
+                joined.push(char::from(separator));
+            }
+            // A separator inside, or an empty item, would read as other items than the issuer signed.
+            if item.is_empty() {
+                return None;
+            } else if header_value::is_plain(item, separator) {
+                joined.push_str(item);
+                continue;
+            }
+            let item = self.item(item)?;
+            if item.as_bytes().contains(&separator) {
+                return None;
             }
             joined.push_str(&item);
         }

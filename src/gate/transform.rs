@@ -50,7 +50,10 @@ impl Transform {
 
     /// Changes a value: each item of a list for itself.
     pub(super) fn apply<'c>(&'c self, value: Value<'c>) -> Value<'c> {
+        let changes_nothing =
+            !self.lowercase && !self.until_at && self.capture.is_none() && self.map.is_empty();
         match value {
+            value if changes_nothing => value,
             Value::Absent => Value::Absent,
             Value::Text(text) => self.text(text).map_or(Value::Absent, Value::Text),
             Value::List(items) => Value::List(

@@ -1,5 +1,7 @@
 //! The compact serialisation (RFC 7515 §7.1): `header.payload.signature`.
 
+use memchr::{memchr, memrchr};
+
 /// A token taken apart at its dots; nothing is decoded yet.
 #[derive(Clone, Copy)]
 pub struct Compact<'t> {
@@ -19,10 +21,10 @@ impl<'t> Compact<'t> {
     /// no base64url.
     #[must_use]
     pub fn split(token: &'t [u8]) -> Option<Self> {
-        let last = token.iter().rposition(|&byte| byte == b'.')?;
+        let last = memrchr(b'.', token)?;
         let (signing_input, signature) = token.split_at_checked(last)?;
         let (_, signature) = signature.split_first()?;
-        let first = signing_input.iter().position(|&byte| byte == b'.')?;
+        let first = memchr(b'.', signing_input)?;
         let (header, payload) = signing_input.split_at_checked(first)?;
         let (_, payload) = payload.split_first()?;
         Some(Self {

@@ -57,6 +57,7 @@ mod fetch_tls;
 mod fetched_sets;
 mod fields;
 mod forward_auth;
+mod fuzz_seeds;
 mod hostile;
 mod identity;
 mod introspect;
