@@ -76,13 +76,15 @@ fn a_hit_allocates_nothing_and_the_rest_what_is_stated() {
         assert!(ask(&good));
     }
     let _profiler = dhat::Profiler::builder().testing().build();
-    let blocks = |work: &dyn Fn()| {
+    let once = |work: &dyn Fn()| {
         let before = dhat::HeapStats::get().total_blocks;
         for _ in 0..ROUNDS {
             work();
         }
         dhat::HeapStats::get().total_blocks - before
     };
+    // The least of some: the thread that runs the tests allocates now and then, too, and is counted along.
+    let blocks = |work: &dyn Fn()| (0..5).map(|_| once(work)).min().unwrap_or(u64::MAX);
     let hits = blocks(&|| assert!(ask(&good)));
     let garbage = blocks(&|| assert!(!ask(&garbage))) / ROUNDS;
     let miss = blocks(&|| {

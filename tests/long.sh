@@ -6,14 +6,30 @@
 #   tests/long.sh mutants             faults put into the code, which the tests must find            docs/rsa-ifma.md
 #   tests/long.sh fuzz                each target for FUZZ_SECONDS (600)                             docs/rsa-ifma.md
 #   tests/long.sh benchmarks          this and other verifiers side by side                          docs/benchmarks.md
+# Needs a processor with AVX-512 IFMA for the first three, a C++ compiler for fuzzing, wrk for the benchmarks; tests/run.sh --install-only
+# brings the servers to compare with.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-signatures() { cargo bench --locked --bench rsa_ifma -- --signatures 10000000 --pool 60; }
+needs_ifma() {
+  if ! grep -qw avx512ifma /proc/cpuinfo; then
+    echo "tests/long.sh: NOT TESTED: this processor has no AVX-512 IFMA" >&2
+    exit 1
+  fi
+}
 
-mutants() { python3 tests/mutants.py; }
+signatures() {
+  needs_ifma
+  cargo bench --locked --bench rsa_ifma -- --signatures 10000000 --pool 60
+}
+
+mutants() {
+  needs_ifma
+  python3 tests/mutants.py
+}
 
 fuzz() {
+  needs_ifma
   if ! command -v cargo-fuzz >/dev/null; then
     cargo install cargo-fuzz --version 0.13.2 --locked
   fi

@@ -96,7 +96,7 @@ impl Unjudged {
         self.bound.digest = digest;
     }
 
-    /// An order in which those of a key stand side by side, and the same questions too.
+    /// An order in which those of a key stand side by side, and the same questions too, unless another token has the same end.
     fn place(&self) -> (usize, [u8; TAIL]) {
         (Arc::as_ptr(&self.bound.key).addr(), self.bound.tail)
     }
@@ -160,7 +160,7 @@ fn judge_of_key<W>(all: &[(Box<Unjudged>, W)], verdicts: &mut Vec<bool>) {
 
 #[cfg(test)]
 #[cfg(feature = "rsa-ifma")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::app::compile_gate;
     use crate::clock::Timestamp;
@@ -272,6 +272,14 @@ mod tests {
         }
     }
 
+    /// So many signatures to check, all of one token.
+    pub(crate) fn unjudged(count: usize) -> Option<Vec<Unjudged>> {
+        let issuer = issuer(|_| ())?;
+        let token = issuer.token(0, "alice");
+        let waiting = (0..count).map(|_| *issuer.waiting(&token, ()).0);
+        Some(waiting.collect())
+    }
+
     fn with_other_signature(token: &str) -> String {
         let (message, signature) = token.rsplit_once('.').unwrap();
         let other = if signature.starts_with('A') { 'B' } else { 'A' };
@@ -332,6 +340,12 @@ mod tests {
         let (wrong, ()) = judged.pop().unwrap();
         assert_eq!(issuer.user(&good, &wrong), Ok("alice".to_owned()));
         assert_eq!(issuer.user(&forged, &wrong), Err(Reason::TokenSignature));
+        // Nor does it bring one person into the place of another.
+        let bob = issuer.token(0, "bob");
+        assert_eq!(issuer.user(&bob, &good_verdict), Ok("bob".to_owned()));
+        let alice = issuer.ask(&good, Signatures::AtOnce).outcome.unwrap();
+        let alice = alice.known().unwrap().verified().identity().username();
+        assert_eq!(alice, "alice");
         // Nor where the keys are others by now, under the same names.
         let Some(other) = self::issuer(|_| ()) else {
             return;

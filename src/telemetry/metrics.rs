@@ -170,7 +170,7 @@ impl Default for Metrics {
         let panics = counter("panics", "Requests that failed inside; each is a bug");
         let together = counter(
             "signatures_checked_together",
-            "RSA signatures that were checked in the company of others, eight at once",
+            "RSA signatures that were judged with others of the same turn: from five of a key on, eight at once",
         );
         let reloads = reloads(&mut registry);
         let reload_failed = Gauge::default();

@@ -11,6 +11,16 @@ pub(super) fn has_instructions() -> bool {
     told.contains(" avx512ifma")
 }
 
+/// The same for a test that proves nothing without them.
+pub(super) fn needs_instructions() -> bool {
+    let has_them = has_instructions();
+    if !has_them {
+        let told = "NOT TESTED: this processor has no AVX-512 IFMA\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes());
+    }
+    has_them
+}
+
 fn settings() -> Settings {
     let set = json!({"keys": [tokens::rsa().jwk("k1")]});
     Settings::empty()

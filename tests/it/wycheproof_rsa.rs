@@ -5,7 +5,7 @@ use jwtgate::jose::verifying_key::{self, Question};
 use jwtgate::jose::{Algorithm, PublicKey, RsaChecks, VerifyingKey};
 use serde_json::Value;
 
-use super::rsa_ifma::has_instructions;
+use super::rsa_ifma::{has_instructions, needs_instructions};
 
 macro_rules! vectors {
     ($($name:literal $algorithm:literal,)*) => {
@@ -103,6 +103,9 @@ fn every_signature_of_wycheproof_gets_its_verdict_from_whoever_checks() {
 #[test]
 #[cfg(feature = "rsa-ifma")]
 fn every_signature_of_wycheproof_gets_its_verdict_in_whatever_company() {
+    if !needs_instructions() {
+        return;
+    }
     for group in groups() {
         let key = key(&group, RsaChecks::Ifma);
         if !key.has_ifma() {

@@ -252,6 +252,42 @@ fn what_is_known_is_found_and_the_state_is_told() {
     assert_eq!(super::readiness(), super::Readiness::Ready);
 }
 
+#[test]
+fn a_kernel_with_any_lane_at_fault_does_not_pass() {
+    let Some(cpu) = cpu() else {
+        return;
+    };
+    let passes = |fault: &dyn Fn(usize, &mut Vec<bool>)| {
+        super::self_test::passes_with(cpu, |questions| {
+            let mut told = answers(questions);
+            fault(questions.len(), &mut told);
+            told
+        })
+    };
+    assert!(passes(&|_, _| ()));
+    for lane in 0..super::LANES {
+        // Always good, always bad, and another's.
+        assert!(!passes(&|_, told| told
+            .iter_mut()
+            .skip(lane)
+            .take(1)
+            .for_each(|is| *is = true)));
+        assert!(!passes(&|_, told| told
+            .iter_mut()
+            .skip(lane)
+            .take(1)
+            .for_each(|is| *is = false)));
+        let other = (lane + 1) % super::LANES;
+        assert!(!passes(&|count, told| {
+            if count == super::LANES {
+                told.swap(lane, other);
+            }
+        }));
+    }
+    assert!(!passes(&|_, told| _ = told.pop()));
+    assert!(!passes(&|count, told| told.fill(count == 1)));
+}
+
 /// A key, and what the library has signed with it: the message, and a signature of each hash.
 struct Signer {
     key: Arc<Key>,

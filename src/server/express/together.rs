@@ -9,6 +9,7 @@
 //! the worker is busy: then it answers more in the same time, and everybody waits less. One that has time to spare answers each at once.
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,12 @@ impl Together {
         if count > 1 {
             self.metrics.checked_together(count);
         }
-        for (judged, sender) in judge(waiting) {
+        // Where this fails, nobody is answered, and each is checked at once.
+        let Ok(judged) = catch_unwind(AssertUnwindSafe(|| judge(waiting))) else {
+            self.metrics.panicked();
+            return;
+        };
+        for (judged, sender) in judged {
             // Whose client has gone away has nobody to tell.
             let _ = sender.send(judged);
         }
@@ -145,6 +151,56 @@ mod tests {
         .take_while(|_| Instant::now() < end)
         .any(|was_high| was_high);
         assert!(is_seen);
+    }
+
+    /// So many that wait, and what becomes of them.
+    #[cfg(feature = "rsa-ifma")]
+    fn answered(count: usize, meanwhile: impl FnOnce(&Together)) -> Option<Vec<bool>> {
+        let unjudged = crate::gate::signatures::tests::unjudged(count)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let local = tokio::task::LocalSet::new();
+        let answers = local.block_on(&runtime.unwrap(), async {
+            let together = Rc::new(Together::new(Metrics::default()));
+            let mut asking: Vec<_> = unjudged
+                .into_iter()
+                .map(|unjudged| {
+                    let own = Rc::clone(&together);
+                    Box::pin(async move { own.judge(Box::new(unjudged)).await.is_some() })
+                })
+                .collect();
+            // Everybody comes, and nobody has been answered yet.
+            let mut early = Vec::new();
+            for one in &mut asking {
+                early.push(futures_util::poll!(one));
+            }
+            meanwhile(&together);
+            let mut answers = Vec::new();
+            for (one, early) in asking.into_iter().zip(early) {
+                answers.push(match early {
+                    std::task::Poll::Ready(answer) => answer,
+                    std::task::Poll::Pending => one.await,
+                });
+            }
+            answers
+        });
+        Some(answers)
+    }
+
+    #[test]
+    #[cfg(feature = "rsa-ifma")]
+    fn beyond_the_most_nobody_waits() {
+        let Some(answers) = answered(MOST + 3, |_| ()) else {
+            return;
+        };
+        assert_eq!(answers[..MOST], [true; MOST]);
+        assert_eq!(answers[MOST..], [false; 3], "to be checked at once");
+    }
+
+    #[test]
+    #[cfg(feature = "rsa-ifma")]
+    fn whose_check_breaks_off_is_told_so() {
+        let broken = answered(3, |together| drop(together.waiting.take()));
+        assert_eq!(broken, broken.as_ref().map(|_| vec![false; 3]));
     }
 
     #[test]
