@@ -35,6 +35,7 @@ SHAPES = {
     "distinct": ("100,000 different tokens in turn", 100_000),
     "forged": ("100,000 different forged tokens", 100_000),
 }
+STARTS = 10
 GROUPS = [f"/org-{number % 7}/team-{number:02}/role-{['viewer', 'editor', 'admin', 'owner'][number % 4]}" for number in range(20)]
 CLAIMS = {
     "sub": "0d1f2a3b-7c1d-4e1b-9a55-6a1f0b2c3d4e", "azp": "web-portal", "typ": "Bearer", "sid": "5f2c7a9e1b3d4f6081a2c3e4f5061728",
@@ -170,7 +171,7 @@ class Running:
         if self.server.judges and (passed == 0) != (shape == "forged"):
             raise RuntimeError(f"{shape}: {passed} of {result['requests']} passed")
         return {"cpu": result["cpu"], "user": result["user"], "rate": result["requests"] / result["microseconds"] * 1e6, "p50": result["p50"],
-                "p99": result["p99"], "start": self.start, "idle": self.idle, "after": memory(self.child.pid), "broken": result["broken"]}
+                "p99": result["p99"], "idle": self.idle, "after": memory(self.child.pid), "broken": result["broken"]}
 
     def stop(self):
         self.child.terminate()
@@ -208,7 +209,18 @@ def run(options, folder):
                     print(f"round {number + 1} of {options.rounds}  {server.name:32} {shape:9} {one['cpu']:8.1f} µs  {one['rate']:9,.0f}/s", file=sys.stderr)
             finally:
                 running.stop()
-    return [server for server in servers if server.name not in left_out], found, left_out
+    servers = [server for server in servers if server.name not in left_out]
+    start_in_turn(servers, keys, tokens)
+    return servers, found, left_out
+
+
+def start_in_turn(servers, keys, tokens):
+    """How long each takes to its first good answer, in ms: the least of some, in a round of starts alone."""
+    for _ in range(STARTS):
+        for server in servers:
+            running = Running(server, keys, tokens)
+            server.start = min(getattr(server, "start", running.start), running.start)
+            running.stop()
 
 
 def table(shape, servers, found, base):
@@ -262,7 +274,7 @@ def page(options, results):
             out += ["## Memory and start", "", "| | start to the first good answer, ms | idle, MiB |", "|---|---|---|"]
             for server in servers:
                 every = [one for (name, _), ones in found.items() if name == server.name for one in ones]
-                out.append(f"| {server.name} | {min(one['start'] for one in every):.1f} | {statistics.median(one['idle'] for one in every):.1f} |")
+                out.append(f"| {server.name} | {server.start:.1f} | {statistics.median(one['idle'] for one in every):.1f} |")
             out.append("")
         for name, why in left_out.items():
             out += [f"Left out of {algorithm}: {name}: {why.splitlines()[0]}.", ""]
