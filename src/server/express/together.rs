@@ -188,6 +188,26 @@ mod tests {
 
     #[test]
     #[cfg(feature = "rsa-ifma")]
+    fn who_is_alone_is_answered_in_the_next_turn_too() {
+        let Some(mut unjudged) = crate::gate::signatures::tests::unjudged(1) else {
+            return;
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let is_answered = tokio::task::LocalSet::new().block_on(&runtime.unwrap(), async {
+            let together = Rc::new(Together::new(Metrics::default()));
+            let own = Rc::clone(&together);
+            let unjudged = Box::new(unjudged.remove(0));
+            let alone = tokio::task::spawn_local(async move { own.judge(unjudged).await });
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+            alone.is_finished()
+        });
+        assert!(is_answered);
+    }
+
+    #[test]
+    #[cfg(feature = "rsa-ifma")]
     fn beyond_the_most_nobody_waits() {
         let Some(answers) = answered(MOST + 3, |_| ()) else {
             return;
